@@ -1,0 +1,187 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { stringify } from "yaml";
+import { readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import { everyBlockDevice, type HostFacts } from "../components/host/facts.ts";
+import { observe, scanHostKey, type Observation } from "../components/host/observation.ts";
+import { gib } from "../components/host/plan.ts";
+import { isKnown } from "../components/settings/schema/build.ts";
+import type { Site as SiteSettings } from "../components/settings/site.ts";
+import { ensureToolchain } from "../toolchain/index.ts";
+import { findBackend } from "./backend.ts";
+import { EXIT, Failure } from "./failure.ts";
+import { say, sessionEnvironment } from "./phase.ts";
+import { openSite, type Site } from "./site.ts";
+
+/** Exit code of a check that could not be made, as for `npm run drift`. */
+const NOT_MEASURED = 21;
+
+/**
+ * Checks what the commands need on this machine, reads from the host what the site file does not know, and proposes
+ * the lines. Changes neither.
+ * @param onlyEnvironment prints the environment for plain `pulumi` as shell exports, and nothing else.
+ * @returns 0: nothing is missing; 2: something is; 21: the host could not be asked.
+ */
+export async function doctor(siteName: string, onlyEnvironment: boolean): Promise<number> {
+  const site = openSite(siteName);
+  const environment = sessionEnvironment(site);
+  if (onlyEnvironment) {
+    printExports(environment);
+    return EXIT.success;
+  }
+  const key = await checkThisMachine(site);
+  const { hostKey, observation } = await askHost(site.settings, key);
+  if ("blind" in observation) {
+    print("Host", [observation.blind]);
+  } else {
+    print("Host", compareFacts(site.settings, observation.facts));
+  }
+  const proposal = propose(site.settings, hostKey, "facts" in observation ? observation.facts : undefined);
+  printProposal(site, hostKey, proposal);
+  const open = site.settings.unknowns.filter((fact) => !proposal.has(fact.key));
+  if (open.length > 0) {
+    print(
+      "Still to be found by you",
+      open.map(({ key: name, what, howToFind }) => `${name}: ${what} (${howToFind})`),
+    );
+  }
+  if ("blind" in observation) {
+    return NOT_MEASURED;
+  }
+  return site.settings.unknowns.length === 0 ? EXIT.success : EXIT.configuration;
+}
+
+async function checkThisMachine(site: Site): Promise<LoginKey> {
+  const toolchain = await ensureToolchain({ say });
+  const key = readKey(site.settings);
+  const { kubeconfigFile } = site.settings.cluster;
+  print("This machine", [
+    `Node.js ${process.versions.node}`,
+    ...toolchain.items.map(({ name, version, why }) => `${name} ${version}: ${why}`),
+    `state: ${findBackend().url}`,
+    "missing" in key ? key.missing : `SSH key: ${site.settings.host.ssh.keyFile}`,
+    existsSync(kubeconfigFile) ? `kubeconfig: ${kubeconfigFile}` : `there is no kubeconfig at ${kubeconfigFile}`,
+  ]);
+  return key;
+}
+
+function readKey({ host }: SiteSettings): LoginKey {
+  try {
+    return readLoginKey(host.ssh.keyFile, process.env["SSH_AUTH_SOCK"]);
+  } catch (error) {
+    throw new Failure((error as Error).message);
+  }
+}
+
+async function askHost(
+  { host, safety }: SiteSettings,
+  key: LoginKey,
+): Promise<{ hostKey: string | undefined; observation: Observation }> {
+  const target = { address: host.address, port: host.ssh.port, timeout: safety.observeTimeout.seconds };
+  let hostKey: string;
+  try {
+    hostKey = isKnown(host.ssh.hostKey) ? host.ssh.hostKey : await scanHostKey(target);
+  } catch (error) {
+    return { hostKey: undefined, observation: { blind: `${host.address}: ${(error as Error).message}` } };
+  }
+  if ("missing" in key) {
+    return { hostKey, observation: { blind: `not asked for its facts: ${key.missing}` } };
+  }
+  const known = isKnown(host.machineId) ? { machineId: host.machineId } : {};
+  return { hostKey, observation: await observe({ ...target, ...known, user: host.ssh.user, hostKey, auth: key }) };
+}
+
+/** What the site file says and the host says otherwise. */
+function compareFacts({ host, rootVolume }: SiteSettings, facts: HostFacts): string[] {
+  const volume = facts.logicalVolumes.find(
+    ({ volumeGroup, name }) => volumeGroup === rootVolume.volumeGroup && name === rootVolume.logicalVolume,
+  );
+  const pairs: [string, string, string | undefined][] = [
+    ["host.operatingSystem", host.operatingSystem, facts.operatingSystem],
+    ["host.kernel", host.kernel, facts.kernel],
+    ["host.k3sVersion", host.k3sVersion, facts.k3sVersion],
+    ["host.capacity.threads", String(host.capacity.threads), facts.threads?.toString()],
+    [
+      "rootVolume.recordedSize",
+      gib(rootVolume.recordedSize.bytes),
+      volume === undefined ? undefined : gib(volume.size),
+    ],
+  ];
+  return pairs.map(([name, wanted, found]) => {
+    if (found === undefined) {
+      return `${name}: not readable`;
+    }
+    return found === wanted ? `${name}: ${found}` : `${name}: the site file has ${wanted}, the host has ${found}`;
+  });
+}
+
+/** Values for the facts that are unknown, by their keys. */
+function propose(
+  settings: SiteSettings,
+  hostKey: string | undefined,
+  facts: HostFacts | undefined,
+): Map<string, string> {
+  const devices = everyBlockDevice(facts?.disks ?? []);
+  const found = new Map<string, string | undefined>([
+    ["twisterlab-edge:host.ssh.hostKey", hostKey],
+    ["twisterlab-edge:host.machineId", facts?.machineId],
+    ["twisterlab-edge:network.gateway", facts?.gateway],
+    ...Object.entries(settings.disks).map(([name, disk]): [string, string | undefined] => [
+      `twisterlab-edge:disks.${name}.serial`,
+      devices.find((device) => device.name === disk.device)?.serial,
+    ]),
+  ]);
+  const proposal = new Map<string, string>();
+  for (const { key } of settings.unknowns) {
+    const value = found.get(key);
+    if (value !== undefined) {
+      proposal.set(key, value);
+    }
+  }
+  return proposal;
+}
+
+function printProposal(site: Site, hostKey: string | undefined, proposal: Map<string, string>): void {
+  if (proposal.size === 0) {
+    return;
+  }
+  const lines: Record<string, unknown> = {};
+  for (const [key, value] of proposal) {
+    setPath(lines, key.split("."), value);
+  }
+  print(`Lines for ${basename(site.file)}, under config`, stringify(lines, { lineWidth: 0 }).trimEnd().split("\n"));
+  if (hostKey !== undefined && !isKnown(site.settings.host.ssh.hostKey)) {
+    print("Before you take them over", [
+      `the machine at ${site.settings.host.address} proved itself by the key ${fingerprint(hostKey)}.`,
+      "Compare at the machine itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+    ]);
+  }
+}
+
+function setPath(target: Record<string, unknown>, [first = "", ...rest]: string[], value: string): void {
+  if (rest.length === 0) {
+    target[first] = value;
+    return;
+  }
+  target[first] ??= {};
+  setPath(target[first] as Record<string, unknown>, rest, value);
+}
+
+function fingerprint(hostKey: string): string {
+  const blob = Buffer.from(hostKey.split(" ")[1] ?? "", "base64");
+  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
+}
+
+function printExports(environment: Record<string, string>): void {
+  for (const [name, value] of Object.entries(environment)) {
+    // A passphrase that the user set in the environment is there already, and must not be printed.
+    if (name !== "PULUMI_CONFIG_PASSPHRASE") {
+      process.stdout.write(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+    }
+  }
+}
+
+function print(title: string, lines: string[]): void {
+  process.stdout.write(`${title}\n${lines.map((line) => `  ${line}\n`).join("")}\n`);
+}

@@ -1,0 +1,78 @@
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { EXIT, Failure } from "./failure.ts";
+
+/**
+ * The commands people learn. Every one takes the phase as argument and `--site`; flags that are not ours go to Pulumi
+ * as they are.
+ * @returns the exit code: Pulumi's own where Pulumi ran, 2 for a wrong call or a wrong site file.
+ */
+export async function main(words: string[]): Promise<number> {
+  let exitCode: number = EXIT.success;
+  const program = new Command("twisterlab-edge")
+    .description("EdgeServer as code: one Pulumi stack for each phase of the intervention plan.")
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+
+  for (const [verb, description] of [
+    ["preview", "show what a phase will do to the host and the cluster; changes nothing there"],
+    ["up", "apply a phase"],
+    ["destroy", "bring back what was there before a phase"],
+  ] as const) {
+    program
+      .command(verb)
+      .description(description)
+      .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
+      .argument("[pulumi flags...]", "handed to Pulumi: --diff, --json, --yes, --target ...")
+      .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+      .allowUnknownOption()
+      .action(async (phase: number, flags: string[], options: { site: string }) => {
+        const { runPhase } = await import("./phase.ts");
+        exitCode = await runPhase(verb, phase, options.site, flags);
+      });
+  }
+
+  program
+    .command("secrets")
+    .description("generate the secrets that are missing and write them encrypted into the site file")
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .action(async (options: { site: string }) => {
+      const { generateSecrets } = await import("./secrets.ts");
+      exitCode = await generateSecrets(options.site);
+    });
+
+  program
+    .command("doctor")
+    .description("check this machine, and read from the host what the site file does not know yet; changes nothing")
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option("--env", "print only the environment with which plain `pulumi` works as these commands do")
+    .action(async (options: { site: string; env?: boolean }) => {
+      const { doctor } = await import("./doctor.ts");
+      exitCode = await doctor(options.site, options.env === true);
+    });
+
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return report(error);
+  }
+}
+
+function parsePhase(word: string): number {
+  if (!/^[0-5]$/.test(word)) {
+    throw new InvalidArgumentError("The plan has the phases 0 to 5.");
+  }
+  return Number(word);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed its sentence; help asked for is no mistake.
+    return error.exitCode === 0 ? EXIT.success : EXIT.configuration;
+  }
+  if (error instanceof Failure) {
+    console.error(`error: ${error.message}`);
+    return error.exitCode;
+  }
+  throw error;
+}

@@ -1,0 +1,101 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parse } from "yaml";
+import { stateFile, type Backend } from "./backend.ts";
+import { EXIT, Failure } from "./failure.ts";
+import type { Engine } from "./pulumi.ts";
+import { PROJECT_FOLDER, type Site } from "./site.ts";
+
+/**
+ * Makes sure that the stack exists and that the site file carries the encryption salt that all stacks of the site
+ * share. `pulumi stack init` knows no site file and would leave a `Pulumi.<stack>.yaml` in the checkout, so it runs in
+ * a folder of its own and only the salt comes back, as one line.
+ */
+export async function ensureStack(
+  pulumi: Engine,
+  backend: Backend,
+  site: Site,
+  stack: string,
+  say: (line: string) => void,
+): Promise<void> {
+  const salt = encryptionSalt(site.file);
+  if (salt !== undefined && (await exists(pulumi, backend, stack))) {
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-"));
+  try {
+    copyFileSync(join(PROJECT_FOLDER, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+    const stackFile = join(folder, `Pulumi.${stack}.yaml`);
+    if (salt !== undefined) {
+      writeFileSync(stackFile, `encryptionsalt: ${salt}\n`);
+    }
+    const made = await pulumi.ask(["stack", "init", stack, "--no-select", "--non-interactive"], folder);
+    if (made.code !== 0 && !made.stderr.includes("already exists")) {
+      throw new Failure(`stack ${stack} could not be created: ${lastLine(made.stderr)}`, made.code);
+    }
+    if (salt === undefined) {
+      const fresh = made.code === 0 ? encryptionSalt(stackFile) : await saltOfState(pulumi, stack, folder);
+      if (fresh !== undefined) {
+        addSalt(site.file, fresh);
+        say(`${basename(site.file)} got its encryptionsalt, which all phases share: commit it with the file.`);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The salt in a stack or site file; undefined when nothing there was ever encrypted. */
+export function encryptionSalt(file: string): string | undefined {
+  if (!existsSync(file)) {
+    return undefined;
+  }
+  return (parse(readFileSync(file, "utf8")) as { encryptionsalt?: string } | null)?.encryptionsalt;
+}
+
+async function exists(pulumi: Engine, backend: Backend, stack: string): Promise<boolean> {
+  if (backend.folder !== undefined) {
+    return existsSync(stateFile(backend.folder, stack));
+  }
+  const listed = await pulumi.ask(["stack", "ls", "--json", "--non-interactive"]);
+  if (listed.code !== 0) {
+    throw new Failure(`the backend ${backend.url} does not answer: ${lastLine(listed.stderr)}`, listed.code);
+  }
+  const stacks = JSON.parse(listed.stdout) as { name: string }[];
+  return stacks.some(({ name }) => name === stack || name.endsWith(`/${stack}`));
+}
+
+async function saltOfState(pulumi: Engine, stack: string, folder: string): Promise<string | undefined> {
+  const exported = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"], folder);
+  if (exported.code !== 0) {
+    throw new Failure(`the state of ${stack} cannot be read: ${lastLine(exported.stderr)}`, exported.code);
+  }
+  const state = JSON.parse(exported.stdout) as {
+    deployment?: { secrets_providers?: { state?: { salt?: string } } };
+  };
+  return state.deployment?.secrets_providers?.state?.salt;
+}
+
+/** Adds one line and leaves every other byte of the site file as it is, comments included. */
+export function addSalt(file: string, salt: string): void {
+  const text = readFileSync(file, "utf8");
+  const staged = `${file}.new`;
+  writeFileSync(staged, text.replace(/^config:/m, `encryptionsalt: ${salt}\nconfig:`));
+  if (encryptionSalt(staged) !== salt) {
+    rmSync(staged);
+    throw new Failure(`${file}: no line "config:" to put the encryptionsalt before`, EXIT.configuration);
+  }
+  renameSync(staged, file);
+}
+
+/** The last line of what Pulumi said, without its `error:`. */
+export function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^error: /, "") ?? "no reason given"
+  );
+}

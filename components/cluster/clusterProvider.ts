@@ -1,0 +1,16 @@
+import * as kubernetes from "@pulumi/kubernetes";
+
+export interface ClusterAccess {
+  /** Constant name of the cluster: without it a renewed kubeconfig could replace every object. */
+  identifier: string;
+  /** Path of the kubeconfig on the machine that runs Pulumi. */
+  kubeconfigFile: string;
+}
+
+/** The one Kubernetes provider of a stack. Default providers are switched off in the site file. */
+export function clusterProvider(access: ClusterAccess): kubernetes.Provider {
+  return new kubernetes.Provider("cluster", {
+    clusterIdentifier: access.identifier,
+    kubeconfig: access.kubeconfigFile,
+  });
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { isKnown, type Settings } from "../settings/index.ts";
+import { observe, type Observation } from "./observation.ts";
+
+/** The key we log in with: its text, the running ssh-agent, or why there is none. */
+export type LoginKey = { readonly privateKey: string } | { readonly agent: string } | { readonly missing: string };
+
+/**
+ * The private key of the person who applies.
+ * @param keyFile path (`~/` is the home folder), or `agent` for the keys of the ssh-agent at `agentSocket`.
+ * @throws Error with one sentence when the file is there but cannot be read, or is no private key: going on without
+ * would show as a host that refuses us.
+ */
+export function readLoginKey(keyFile: string, agentSocket: string | undefined): LoginKey {
+  if (keyFile === "agent") {
+    return agentSocket === undefined
+      ? { missing: "no ssh-agent is running (SSH_AUTH_SOCK is not set)" }
+      : { agent: agentSocket };
+  }
+  const path = keyFile.startsWith("~/") ? join(homedir(), keyFile.slice(2)) : keyFile;
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT") {
+      return { missing: `there is no SSH key at ${keyFile}` };
+    }
+    throw new Error(
+      `host.ssh.keyFile: the SSH key ${keyFile} cannot be read (${code ?? "unknown reason"}); mend its permissions, ` +
+        "or name another with TWISTERLAB_SSH_KEY_FILE",
+    );
+  }
+  if (!/^-----BEGIN (\w+ )*PRIVATE KEY-----/.test(text)) {
+    throw new Error(
+      `host.ssh.keyFile: ${keyFile} is not a private key (its first line should be -----BEGIN ... PRIVATE KEY-----)`,
+    );
+  }
+  return { privateKey: text };
+}
+
+/** The connection that every command of the host uses. Unknown to Pulumi as long as the site file lacks the host key. */
+export function hostConnection(
+  host: Settings["host"],
+  key: LoginKey,
+): pulumi.Input<command.types.input.remote.ConnectionArgs> {
+  const { ssh } = host;
+  return pulumi.secret({
+    host: host.address,
+    port: ssh.port,
+    user: ssh.user,
+    ...("privateKey" in key ? { privateKey: key.privateKey } : {}),
+    // Left out, the plugin would trust any machine that answers; unknown, nothing can be run before it is known.
+    hostKey: isKnown(ssh.hostKey) ? ssh.hostKey : unknownValue,
+    dialErrorLimit: ssh.dialErrorLimit,
+    perDialTimeout: Math.ceil(ssh.perDialTimeout.seconds),
+  });
+}
+
+/** What is known of the host before the plan is made; reads only, and only from a host that proves who it is. */
+export async function observeHost(settings: Settings, key: LoginKey): Promise<Observation> {
+  const { host, safety } = settings;
+  if (!isKnown(host.ssh.hostKey)) {
+    return { blind: "the host was not asked, because its host key is unknown" };
+  }
+  if ("missing" in key) {
+    return { blind: `the host was not asked: ${key.missing}` };
+  }
+  return observe({
+    address: host.address,
+    port: host.ssh.port,
+    user: host.ssh.user,
+    hostKey: host.ssh.hostKey,
+    auth: key,
+    timeout: safety.observeTimeout.seconds,
+    ...(isKnown(host.machineId) ? { machineId: host.machineId } : {}),
+  });
+}
+
+/** A value that Pulumi shows as not known yet. */
+const unknownValue = pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>;

@@ -1,0 +1,67 @@
+import * as pulumi from "@pulumi/pulumi";
+import { hostCommand, type Host } from "./host.ts";
+import type { Observation } from "./observation.ts";
+import { announce, type ItemPlan } from "./plan.ts";
+
+export interface DataRootArgs {
+  /** Folder that moves. */
+  path: "/var/lib/docker" | "/var/lib/rancher";
+  /** Serial of the disk it moves to. */
+  diskSerial: string;
+  /** Mount point of that disk. */
+  mount: string;
+  /** `none`: the disk is mounted there already. `ext4`: the disk is new and empty, and gets a partition and a filesystem. */
+  format: "none" | "ext4";
+}
+
+/**
+ * Docker's or K3s' data on another disk: copied while the service runs, compared while it stands, switched by a bind
+ * mount, switched back when the service does not run from there. The old data stays beside the mount point.
+ */
+export class DataRoot extends pulumi.ComponentResource {
+  readonly path: pulumi.Output<string>;
+
+  constructor(name: string, args: DataRootArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
+    super("twisterlab:host:DataRoot", name, args, { ...opts, protect: true });
+    announce(planDataRoot(args, host.observation), this);
+    const moved = hostCommand(
+      `${name}-move`,
+      {
+        apply: "data-root move",
+        undo: "data-root undo",
+        parameters: {
+          item: name,
+          path: args.path,
+          disk_serial: args.diskSerial,
+          mount: args.mount,
+          format: args.format,
+          service: serviceOf(args.path),
+        },
+      },
+      host,
+      { parent: this },
+    );
+    this.path = moved.id.apply(() => args.path);
+    this.registerOutputs({ path: this.path });
+  }
+}
+
+/** What the preview says of the move. */
+export function planDataRoot(args: DataRootArgs, observation: Observation): ItemPlan {
+  const target = `${args.mount}/${args.path.split("/").at(-1) ?? ""}`;
+  if ("facts" in observation && observation.facts.mounts.some((mount) => mount.target === args.path)) {
+    return { state: "in sync", sentence: `${args.path} is a mount of its own` };
+  }
+  const format =
+    args.format === "none" ? "" : `; the disk ${args.diskSerial}, which must be empty, gets ${args.format}`;
+  const outage =
+    args.path === "/var/lib/docker" ? "Docker and its containers stand still" : "K3s and all its pods stand still";
+  return {
+    state: "facts" in observation ? "will change" : "not measured",
+    sentence: `${args.path} moves to ${target}${format}; ${outage} while the last differences are copied; the old data stays in ${args.path}.before-twisterlab-edge`,
+  };
+}
+
+function serviceOf(path: DataRootArgs["path"]): "docker" | "k3s" {
+  return path === "/var/lib/docker" ? "docker" : "k3s";
+}

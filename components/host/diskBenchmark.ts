@@ -1,0 +1,38 @@
+import * as pulumi from "@pulumi/pulumi";
+import { hostCommand, type Host } from "./host.ts";
+import { announce } from "./plan.ts";
+
+export interface DiskBenchmarkArgs {
+  /** Kernel names of the disks, `sdb` for instance. Only read from, so a letter that moved does no harm. */
+  disks: string[];
+  /** Device of the root filesystem, whose features are recorded. */
+  rootDevice: string;
+}
+
+/** Read timings of the disks (`hdparm -Tt`) and the root filesystem's features, recorded as an output. Reads only. */
+export class DiskBenchmark extends pulumi.ComponentResource {
+  /** One figure a line. */
+  readonly report: pulumi.Output<string>;
+
+  constructor(name: string, args: DiskBenchmarkArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
+    super("twisterlab:host:DiskBenchmark", name, args, opts);
+    announce(
+      {
+        state: "not measured",
+        sentence: `hdparm -Tt reads from ${args.disks.join(", ")} for about ${10 * args.disks.length} s and the figures are recorded; nothing is written`,
+      },
+      this,
+    );
+    const measured = hostCommand(
+      `${name}-run`,
+      {
+        apply: "disk-benchmark run",
+        parameters: { item: name, disks: args.disks.join(" "), root_device: args.rootDevice },
+      },
+      host,
+      { parent: this },
+    );
+    this.report = measured.stdout;
+    this.registerOutputs({ report: this.report });
+  }
+}

@@ -1,0 +1,67 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { Host } from "./host.ts";
+import { HostFile } from "./hostFile.ts";
+import { announce } from "./plan.ts";
+import { renderRegistriesYaml } from "./render/registriesYaml.ts";
+
+const PATH = "/etc/rancher/k3s/registries.yaml";
+
+export interface K3sRegistriesArgs {
+  /** Host name of the registry, with `:port` where it is not 443. */
+  registry: string;
+  /** Account that K3s pulls with. */
+  user: string;
+  /** Its password; ends up in the state encrypted and on the host in a file only root can read. */
+  password: pulumi.Input<string>;
+  /** The registry's certificate authority: PEM text, and where it is kept on the host. */
+  authority?: { file: string; certificate: string };
+}
+
+/**
+ * Where K3s pulls images from: over TLS that is verified, with an account that may only pull. K3s reads the file when
+ * it starts, so it is restarted; pods outlive that, the API server is away for some seconds.
+ */
+export class K3sRegistries extends pulumi.ComponentResource {
+  readonly path: pulumi.Output<string>;
+
+  constructor(name: string, args: K3sRegistriesArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
+    const { password, ...rest } = args;
+    super("twisterlab:host:K3sRegistries", name, rest, opts);
+    announce(
+      {
+        state: "not measured",
+        sentence: `${PATH}: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
+      },
+      this,
+    );
+
+    const dependsOn: pulumi.Resource[] = [];
+    if (args.authority !== undefined) {
+      // First: K3s would start with a registries.yaml that names a file that is not there.
+      dependsOn.push(
+        new HostFile(
+          `${name}-ca`,
+          { path: args.authority.file, content: args.authority.certificate, validate: "certificate" },
+          host,
+          { parent: this },
+        ),
+      );
+    }
+    const content = pulumi.secret(password).apply((secret) =>
+      renderRegistriesYaml({
+        host: args.registry,
+        user: args.user,
+        password: secret,
+        ...(args.authority === undefined ? {} : { caFile: args.authority.file }),
+      }),
+    );
+    const file = new HostFile(
+      `${name}-yaml`,
+      { path: PATH, content, mode: "600", validate: "k3s-registries", activate: "k3s" },
+      host,
+      { parent: this, dependsOn },
+    );
+    this.path = file.path;
+    this.registerOutputs({ path: this.path });
+  }
+}

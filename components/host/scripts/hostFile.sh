@@ -1,0 +1,175 @@
+# host-file put|undo: one file of the host, staged, checked by the tool that reads it, installed by rename, put to work,
+# and taken back when it does not work.
+#
+# Parameters: item, path, mode, owner, sha256 of the content, validate (a name below), activate (a name below).
+# The item's record keeps `original` (or `original.absent`) from before the first put, `previous` from before the last,
+# `installed` with the checksum of what we wrote, and `pending` while a put is not proven.
+
+host_file_put() {
+  read_params item path mode owner sha256 validate activate
+  need item path mode owner sha256 validate activate
+  local path=${PARAM[path]} mode=${PARAM[mode]} owner=${PARAM[owner]} record staged
+  [[ $path == /* ]] || refuse "'$path' is not an absolute path"
+  [[ ! -L $path ]] || refuse "$path is a symbolic link"
+  [[ ! -e $path || -f $path ]] || refuse "$path is not a regular file"
+  record=$(item_folder "${PARAM[item]}")
+
+  [[ -d $(dirname -- "$path") ]] || (umask 022 && mkdir -p -- "$(dirname -- "$path")")
+  staged=$(mktemp -- "$(dirname -- "$path")/.twisterlab-edge.XXXXXX")
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rm -f -- '$staged'" EXIT
+  cat > "$staged"
+  printf '%s  %s\n' "${PARAM[sha256]}" "$staged" | sha256sum --check --status || refuse "the content of $path arrived incomplete"
+  chown -- "$owner" "$staged"
+  chmod -- "$mode" "$staged"
+  "validate_${PARAM[validate]//-/_}" "$staged" "$path" "$record"
+
+  if same_file "$staged" "$path" && [[ ! -e $record/pending ]]; then
+    say "$path is as wanted"
+    return 0
+  fi
+
+  keep_original "$path" "$record"
+  keep_copy "$path" "$record/previous"
+  printf '%s\n' "${PARAM[activate]}" > "$record/pending"
+  sync -- "$staged" "$record"
+  mv -fT -- "$staged" "$path"
+  sync -- "$(dirname -- "$path")"
+  if ! "activate_${PARAM[activate]//-/_}"; then
+    bring_back "$path" "$record/previous"
+    "activate_${PARAM[activate]//-/_}" || failed_needs_help "$path: neither the new nor the previous version works"
+    rm -f -- "$record/pending"
+    failed_old_state_back "$path: the service did not accept the new version"
+  fi
+  printf '%s\n' "${PARAM[sha256]}" > "$record/installed"
+  rm -f -- "$record/pending"
+  say "installed $path"
+}
+
+host_file_undo() {
+  read_params item path mode owner sha256 validate activate
+  need item path activate
+  local path=${PARAM[path]} record
+  record=$(item_folder "${PARAM[item]}")
+  if [[ ! -e $record/installed && ! -e $record/pending ]]; then
+    say "$path was never installed by us"
+    return 0
+  fi
+  if [[ -e $path && -e $record/installed ]] \
+    && ! printf '%s  %s\n' "$(< "$record/installed")" "$path" | sha256sum --check --status; then
+    refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
+  fi
+  keep_copy "$path" "$record/previous"
+  bring_back "$path" "$record/original"
+  if ! "activate_${PARAM[activate]//-/_}"; then
+    bring_back "$path" "$record/previous"
+    "activate_${PARAM[activate]//-/_}" || failed_needs_help "$path: neither the version before us nor ours works"
+    failed_old_state_back "$path: the service did not accept the version from before us"
+  fi
+  rm -rf -- "$record"
+  say "brought back $path"
+}
+
+# same_file A B: same bytes, mode and owner.
+same_file() {
+  [[ -e $2 ]] && cmp --silent -- "$1" "$2" && [[ $(stat -c '%a %u:%g' -- "$1") == "$(stat -c '%a %u:%g' -- "$2")" ]]
+}
+
+# keep_copy PATH COPY: an exact copy, or a mark that there was nothing; never both, at no instant neither.
+keep_copy() {
+  if [[ -e $1 ]]; then
+    cp --archive -- "$1" "$2.new"
+    sync -- "$2.new"
+    mv -fT -- "$2.new" "$2"
+    rm -f -- "$2.absent"
+  else
+    : > "$2.absent"
+    rm -f -- "$2"
+  fi
+}
+
+keep_original() {
+  [[ -e $2/original || -e $2/original.absent ]] || keep_copy "$1" "$2/original"
+}
+
+# bring_back PATH COPY: the reverse of keep_copy, by rename.
+bring_back() {
+  if [[ -e $2.absent ]]; then
+    rm -f -- "$1"
+  else
+    [[ -e $2 ]] || failed_needs_help "$1: the kept copy $2 is gone"
+    local staged
+    staged=$(mktemp -- "$(dirname -- "$1")/.twisterlab-edge.XXXXXX")
+    cp --archive -- "$2" "$staged"
+    sync -- "$staged"
+    mv -fT -- "$staged" "$1"
+  fi
+  sync -- "$(dirname -- "$1")"
+}
+
+# ---- validate_NAME STAGED PATH RECORD: refuses, or returns 0. Nothing is installed yet.
+
+validate_none() { :; }
+
+validate_docker_daemon() {
+  need_commands dockerd python3
+  # Keys that stand on the host and that nobody declared would be lost without a word.
+  local lost
+  lost=$(
+    python3 - "$1" "$2" "$3/installed" << 'PY'
+import hashlib, json, os, sys
+staged, path, installed = sys.argv[1:]
+try:
+    current = open(path, "rb").read()
+except FileNotFoundError:
+    sys.exit(0)
+if os.path.exists(installed) and open(installed).read().strip() == hashlib.sha256(current).hexdigest():
+    sys.exit(0)
+try:
+    there = json.loads(current or b"{}")
+except ValueError:
+    sys.exit(0)
+print(" ".join(sorted(set(there) - set(json.load(open(staged))))))
+PY
+  )
+  [[ -z $lost ]] || refuse "$2 has keys that the site file does not declare ($lost): add them to phase1.docker.extra, or take them out of $2"
+  dockerd --validate --config-file="$1" > /dev/null || refuse "dockerd --validate does not accept the new $2"
+}
+
+validate_fstab() {
+  local report
+  report=$(findmnt --verify --tab-file "$1" 2>&1) || refuse "findmnt --verify does not accept the new $2: $report"
+}
+
+validate_k3s_registries() {
+  need_commands k3s python3
+  python3 - "$1" << 'PY' || refuse "the new $2 is not valid YAML"
+import sys
+try:
+    import yaml
+except ImportError:
+    sys.exit(0)
+yaml.safe_load(open(sys.argv[1]))
+PY
+}
+
+validate_certificate() {
+  need_commands openssl
+  openssl x509 -in "$1" -noout -checkend 0 > /dev/null || refuse "the certificate for $2 is not readable or has expired"
+}
+
+# ---- activate_NAME: puts what is now installed to work, and proves it.
+
+activate_none() { :; }
+
+# Reload first: it turns live-restore on, so that the containers outlive the restart that the other keys need.
+activate_docker() {
+  systemctl is-active --quiet docker && systemctl reload docker && sleep 1
+  systemctl reset-failed docker docker.socket 2> /dev/null || true
+  systemctl restart docker && wait_until 60 docker info
+}
+
+# Pods outlive a restart of k3s; the API server is away for some seconds.
+activate_k3s() {
+  systemctl restart k3s && wait_until 180 k3s kubectl get --raw /readyz
+}

@@ -1,0 +1,95 @@
+# What every verb of the entry point shares. Exit codes: 64 wrong call, 65 refused before anything was changed,
+# 70 the change failed and the old state is back, 71 the change failed and the old state is NOT back.
+set -Eeuo pipefail
+umask 077
+export LC_ALL=C
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+readonly ENTRY=/usr/local/sbin/twisterlab-edge
+# Overridden only by root (sudo drops the variable), to run the verbs against a scratch folder.
+readonly STATE=${TWISTERLAB_EDGE_STATE:-/var/lib/twisterlab-edge}
+
+declare -A PARAM=()
+
+say() { printf '%s\n' "$*"; }
+refuse() {
+  printf 'twisterlab-edge: refused, nothing was changed: %s\n' "$*" >&2
+  exit 65
+}
+failed_old_state_back() {
+  printf 'twisterlab-edge: failed, the old state is back: %s\n' "$*" >&2
+  exit 70
+}
+failed_needs_help() {
+  printf 'twisterlab-edge: FAILED AND NOT RESTORED: %s\n' "$*" >&2
+  exit 71
+}
+
+# read_params NAME...: reads `name: value` lines from standard input up to the first empty line into PARAM.
+# What follows the empty line stays unread: it is the content.
+read_params() {
+  local line name
+  while IFS= read -r line; do
+    [[ -n $line ]] || return 0
+    name=${line%%: *}
+    [[ $line == *": "* && " $* " == *" $name "* ]] || refuse "unknown parameter '$name'"
+    PARAM[$name]=${line#*: }
+  done
+  refuse "the parameters arrived incomplete"
+}
+
+# need NAME...: the parameters a verb cannot do without.
+need() {
+  local name
+  for name in "$@"; do
+    [[ -n ${PARAM[$name]:-} ]] || refuse "parameter '$name' is missing"
+  done
+}
+
+need_commands() {
+  local command
+  for command in "$@"; do
+    command -v -- "$command" > /dev/null || refuse "the command '$command' is not installed on this host"
+  done
+}
+
+# item_folder ITEM: where the record of an item lives (what was there before, what we installed).
+item_folder() {
+  [[ $1 =~ ^[a-z0-9-]+$ ]] || refuse "'$1' is not an item name"
+  mkdir -p -- "$STATE/items/$1"
+  printf '%s' "$STATE/items/$1"
+}
+
+# One change at a time on this host; a second run waits, then says who holds it.
+take_turn() {
+  mkdir -p -- "$STATE"
+  exec 9> "$STATE/turn"
+  flock --wait 120 9 || refuse "another change has been running on this host for 120 s"
+}
+
+# wait_until SECONDS COMMAND...: true as soon as COMMAND succeeds.
+wait_until() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" > /dev/null 2>&1; do
+    ((SECONDS < deadline)) || return 1
+    sleep 1
+  done
+}
+
+# disk_by_serial SERIAL: /dev path of the one whole disk with this serial. Letters (sda, sdb) move between boots.
+disk_by_serial() {
+  local found
+  found=$(lsblk --nodeps --noheadings --paths --output NAME,SERIAL,TYPE \
+    | awk -v serial="$1" '$2 == serial && $3 == "disk" { print $1 }')
+  [[ -n $found ]] || refuse "no disk with the serial '$1' is on this host"
+  [[ $found != *$'\n'* ]] || refuse "more than one disk has the serial '$1'"
+  printf '%s' "$found"
+}
+
+# must_be_empty_disk DEVICE: no partition, no signature, not in use.
+must_be_empty_disk() {
+  [[ $(lsblk --noheadings --output NAME "$1" | wc -l) == 1 ]] || refuse "$1 has partitions or is in use"
+  [[ -z $(wipefs --no-act "$1") ]] || refuse "$1 carries a signature: $(wipefs --no-act --noheadings "$1" | head -n 1)"
+  ! findmnt --noheadings --source "$1" > /dev/null || refuse "$1 is mounted"
+}

@@ -1,0 +1,7 @@
+/**
+ * The phases that have a stack, with the title that the plan gives them. Apart from the phases themselves, so that the
+ * command line can name them without loading Pulumi.
+ */
+export const declaredPhases: Readonly<Record<number, { title: string }>> = {
+  1: { title: "foundation" },
+};

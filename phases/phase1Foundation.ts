@@ -1,0 +1,135 @@
+import * as pulumi from "@pulumi/pulumi";
+import { clusterProvider } from "../components/cluster/clusterProvider.ts";
+import { RegistryNamespace, type RegistryNamespaceArgs } from "../components/cluster/registryNamespace.ts";
+import { DataRoot } from "../components/host/dataRoot.ts";
+import { DiskBenchmark } from "../components/host/diskBenchmark.ts";
+import { DockerDaemon } from "../components/host/dockerDaemon.ts";
+import { EntryPoint } from "../components/host/entryPoint.ts";
+import { K3sRegistries } from "../components/host/k3sRegistries.ts";
+import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logicalVolume.ts";
+import { MountOptions } from "../components/host/mountOptions.ts";
+import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
+import { isKnown, type Settings } from "../components/settings/index.ts";
+import type { PhaseOutputs } from "./index.ts";
+import { unknownSecret, withHost } from "./preparation.ts";
+
+/**
+ * Phase 1, foundation: room on the disk, a tuned Docker daemon, K3s pulling from the private registry, and that
+ * registry's namespace.
+ *
+ * Host items run one after the other: each of them may restart a service, and a host that misbehaves after a change
+ * must not be in the middle of another one.
+ */
+export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
+  return withHost(settings, (host) => {
+    const { disks, phase1, rootVolume, secrets, site } = settings;
+    const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
+
+    // More room first: everything after it writes to /.
+    const room =
+      phase1.storage.option === "reclaim"
+        ? new ReclaimedSpace("reclaimed-space", phase1.storage.reclaim, host, { dependsOn: entryPoint })
+        : new LogicalVolume("root-volume", rootVolumeArgs(settings, phase1.storage), host, { dependsOn: entryPoint });
+
+    const mountOptions = new MountOptions(
+      "mount-options",
+      { mount: phase1.mountOptions.mount, options: [...phase1.mountOptions.options] },
+      host,
+      { dependsOn: room },
+    );
+
+    const moved = phase1.dataRoots.reduce<pulumi.Resource>((before, root) => {
+      const name = `data-root-${root.path.split("/").at(-1) ?? ""}`;
+      const disk = disks[root.disk];
+      const mount = root.format === "none" ? disk?.mount : root.mount;
+      return new DataRoot(
+        name,
+        { path: root.path, diskSerial: disk?.serial ?? "unknown", mount: mount ?? "", format: root.format },
+        host,
+        { dependsOn: before },
+      );
+    }, mountOptions);
+
+    const docker = new DockerDaemon(
+      "docker-daemon",
+      { ...phase1.docker, logMaxSize: phase1.docker.logMaxSize.bytes },
+      host,
+      {
+        dependsOn: moved,
+      },
+    );
+
+    const { registry } = phase1;
+    const registries = new K3sRegistries(
+      "k3s-registries",
+      {
+        registry: registry.host,
+        user: registry.pullUser,
+        password: secrets.registryPullPassword ?? unknownSecret(),
+        ...(isKnown(registry.caCertificate)
+          ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }
+          : {}),
+      },
+      host,
+      { dependsOn: docker },
+    );
+
+    const benchmark = new DiskBenchmark(
+      "disk-benchmark",
+      {
+        disks: phase1.diskBenchmark.disks.map((name) => disks[name]?.device ?? name),
+        rootDevice: `/dev/${rootVolume.volumeGroup}/${rootVolume.logicalVolume}`,
+      },
+      host,
+      // Last, so that nothing else is reading or writing for us.
+      { dependsOn: registries },
+    );
+
+    const cluster = clusterProvider(settings.cluster);
+    const namespace = new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings), {
+      provider: cluster,
+    });
+
+    return {
+      site: site.name,
+      rootVolumeBytes: room instanceof LogicalVolume ? room.size : undefined,
+      diskBenchmark: benchmark.report,
+      registryNamespace: namespace.namespace,
+    };
+  });
+}
+
+function rootVolumeArgs(
+  { disks, phase0, rootVolume }: Settings,
+  storage: Exclude<Settings["phase1"]["storage"], { option: "reclaim" }>,
+): LogicalVolumeArgs {
+  const { volumeGroup, logicalVolume, filesystem, mount, recordedSize } = rootVolume;
+  return {
+    volumeGroup,
+    logicalVolume,
+    filesystem,
+    mount,
+    size: storage.size.bytes,
+    reserve: storage.reserve.bytes,
+    recordedSize: recordedSize.bytes,
+    // The disk that keeps the backups is the one disk that settings know to be outside the volume group.
+    metadataBackup: `${disks[phase0.backups.disk]?.mount ?? ""}/twisterlab-edge/lvm`,
+    ...(storage.option === "newDisk" ? { addDisk: disks[storage.disk]?.serial ?? "unknown" } : {}),
+  };
+}
+
+function registryNamespaceArgs({ host, phase1: { harbor } }: Settings): RegistryNamespaceArgs {
+  return {
+    namespace: harbor.namespace,
+    podSecurity: harbor.podSecurity,
+    podSecurityVersion: /^v\d+\.\d+/.exec(host.k3sVersion)?.[0] ?? host.k3sVersion,
+    quota: {
+      requestsCpu: harbor.quota.requestsCpu.text,
+      requestsMemory: harbor.quota.requestsMemory.text,
+      limitsCpu: harbor.quota.limitsCpu.text,
+      limitsMemory: harbor.quota.limitsMemory.text,
+      claims: harbor.quota.claims,
+      storage: harbor.quota.storage.text,
+    },
+  };
+}

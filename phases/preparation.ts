@@ -1,0 +1,89 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { hostConnection, observeHost, readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import type { Host } from "../components/host/host.ts";
+import type { Settings } from "../components/settings/index.ts";
+import { secretsOfPhase } from "../components/settings/secrets.ts";
+import type { PhaseOutputs } from "./index.ts";
+
+/**
+ * What every phase does before its first resource: observes the host, says what is not known yet, and refuses to apply
+ * without what safety needs.
+ * @throws RunError in `up` and `destroy`, before anything is touched, with everything that is missing.
+ */
+export async function withHost(
+  settings: Settings,
+  build: (host: Host) => PhaseOutputs | Promise<PhaseOutputs>,
+): Promise<PhaseOutputs> {
+  const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
+  const gaps = findGaps(settings, key);
+  const blocking = gaps.filter((gap) => gap.blocks);
+  if (!pulumi.runtime.isDryRun() && blocking.length > 0) {
+    throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking.map(describe).join("\n")}`);
+  }
+
+  const observation = await observeHost(settings, key);
+  const outputs = await build({
+    connection: hostConnection(settings.host, key),
+    provider: new command.Provider("host"),
+    observation,
+  });
+
+  if (pulumi.runtime.isDryRun()) {
+    const blind = "blind" in observation ? [`Blind: ${observation.blind}. What the host has now is not compared.`] : [];
+    const missing =
+      gaps.length === 0
+        ? []
+        : [
+            `Not known yet (up is refused without those marked *; \`npm run doctor\` reads from the host what it can):`,
+            ...gaps.map(describe),
+          ];
+    if (blind.length + missing.length > 0) {
+      void pulumi.log.info([...blind, ...missing].join("\n"));
+    }
+  }
+  return outputs;
+}
+
+/** Stands for a secret that is not in the site file yet: Pulumi shows it as not known. */
+export function unknownSecret(): pulumi.Output<string> {
+  return pulumi.secret(pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>);
+}
+
+/** Something the program was not told. */
+interface Gap {
+  what: string;
+  howToFind: string;
+  /** Whether `up` is refused without it. */
+  blocks: boolean;
+}
+
+function findGaps(settings: Settings, key: LoginKey): Gap[] {
+  const facts = settings.unknowns.map(({ key: name, what, howToFind, blocks }) => ({
+    what: `${name}: ${what}`,
+    howToFind,
+    blocks: blocks === "up",
+  }));
+  const secrets = secretsOfPhase(settings.phase)
+    .filter(({ name }) => settings.secrets[name] === undefined)
+    .map(({ name, purpose }) => ({
+      what: `twisterlab-edge:secrets.${name}: ${purpose}`,
+      howToFind: "npm run secrets",
+      blocks: true,
+    }));
+  const login =
+    "missing" in key
+      ? [
+          {
+            what: `SSH key: ${key.missing}`,
+            howToFind: `ssh-keygen -t ed25519 -f ${settings.host.ssh.keyFile}, or TWISTERLAB_SSH_KEY_FILE`,
+            blocks: true,
+          },
+        ]
+      : [];
+  return [...login, ...secrets, ...facts];
+}
+
+function describe({ what, howToFind, blocks }: Gap): string {
+  return `  ${blocks ? "*" : "-"} ${what} (${howToFind})`;
+}
