@@ -13,6 +13,16 @@ import { isKnown, type Settings } from "../components/settings/index.ts";
 import type { PhaseOutputs } from "./index.ts";
 import { unknownSecret, withHost } from "./preparation.ts";
 
+// From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
+const WHY = {
+  room: "phase 1 wants / above 140 GB and below 60 % used, so that DiskPressure does not come back",
+  mountOptions: "a disk that is read should not be written to for it, and this disk is slow",
+  dataRoot: "builds on the system disk took over an hour",
+  docker: "container logs grew without bound and a spinning disk does badly with many transfers at once",
+  registries: "images come from the private registry, scanned and versioned, and nobody in between may change them",
+  benchmark: "the plan names the disk as the cause of slow builds, and nobody has measured it",
+};
+
 /**
  * Phase 1, foundation: room on the disk, a tuned Docker daemon, K3s pulling from the private registry, and that
  * registry's namespace.
@@ -28,12 +38,14 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     // More room first: everything after it writes to /.
     const room =
       phase1.storage.option === "reclaim"
-        ? new ReclaimedSpace("reclaimed-space", phase1.storage.reclaim, host, { dependsOn: entryPoint })
+        ? new ReclaimedSpace("reclaimed-space", { ...phase1.storage.reclaim, why: WHY.room }, host, {
+            dependsOn: entryPoint,
+          })
         : new LogicalVolume("root-volume", rootVolumeArgs(settings, phase1.storage), host, { dependsOn: entryPoint });
 
     const mountOptions = new MountOptions(
       "mount-options",
-      { mount: phase1.mountOptions.mount, options: [...phase1.mountOptions.options] },
+      { mount: phase1.mountOptions.mount, options: [...phase1.mountOptions.options], why: WHY.mountOptions },
       host,
       { dependsOn: room },
     );
@@ -44,7 +56,13 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
       const mount = root.format === "none" ? disk?.mount : root.mount;
       return new DataRoot(
         name,
-        { path: root.path, diskSerial: disk?.serial ?? "unknown", mount: mount ?? "", format: root.format },
+        {
+          path: root.path,
+          diskSerial: disk?.serial ?? "unknown",
+          mount: mount ?? "",
+          format: root.format,
+          why: WHY.dataRoot,
+        },
         host,
         { dependsOn: before },
       );
@@ -52,7 +70,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
 
     const docker = new DockerDaemon(
       "docker-daemon",
-      { ...phase1.docker, logMaxSize: phase1.docker.logMaxSize.bytes },
+      { ...phase1.docker, logMaxSize: phase1.docker.logMaxSize.bytes, why: WHY.docker },
       host,
       {
         dependsOn: moved,
@@ -66,6 +84,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
         registry: registry.host,
         user: registry.pullUser,
         password: secrets.registryPullPassword ?? unknownSecret(),
+        why: WHY.registries,
         ...(isKnown(registry.caCertificate)
           ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }
           : {}),
@@ -78,6 +97,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
       "disk-benchmark",
       {
         disks: phase1.diskBenchmark.disks.map((name) => disks[name]?.device ?? name),
+        why: WHY.benchmark,
         rootDevice: `/dev/${rootVolume.volumeGroup}/${rootVolume.logicalVolume}`,
       },
       host,
@@ -112,6 +132,7 @@ function rootVolumeArgs(
     size: storage.size.bytes,
     reserve: storage.reserve.bytes,
     recordedSize: recordedSize.bytes,
+    why: WHY.room,
     // The disk that keeps the backups is the one disk that settings know to be outside the volume group.
     metadataBackup: `${disks[phase0.backups.disk]?.mount ?? ""}/twisterlab-edge/lvm`,
     ...(storage.option === "newDisk" ? { addDisk: disks[storage.disk]?.serial ?? "unknown" } : {}),

@@ -12,7 +12,7 @@ export type LoginKey = { readonly privateKey: string } | { readonly agent: strin
 /**
  * The private key of the person who applies.
  * @param keyFile path (`~/` is the home folder), or `agent` for the keys of the ssh-agent at `agentSocket`.
- * @throws Error with one sentence when the file is there but cannot be read, or is no private key: going on without
+ * @throws RunError with one sentence when the file is there but cannot be read, or is no private key: going on without
  * would show as a host that refuses us.
  */
 export function readLoginKey(keyFile: string, agentSocket: string | undefined): LoginKey {
@@ -30,13 +30,13 @@ export function readLoginKey(keyFile: string, agentSocket: string | undefined): 
     if (code === "ENOENT") {
       return { missing: `there is no SSH key at ${keyFile}` };
     }
-    throw new Error(
+    throw new pulumi.RunError(
       `host.ssh.keyFile: the SSH key ${keyFile} cannot be read (${code ?? "unknown reason"}); mend its permissions, ` +
         "or name another with TWISTERLAB_SSH_KEY_FILE",
     );
   }
   if (!/^-----BEGIN (\w+ )*PRIVATE KEY-----/.test(text)) {
-    throw new Error(
+    throw new pulumi.RunError(
       `host.ssh.keyFile: ${keyFile} is not a private key (its first line should be -----BEGIN ... PRIVATE KEY-----)`,
     );
   }

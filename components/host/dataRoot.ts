@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan } from "./plan.ts";
+import { announce, type ItemPlan, type Reason } from "./plan.ts";
 
-export interface DataRootArgs {
+export interface DataRootArgs extends Reason {
   /** Folder that moves. */
   path: "/var/lib/docker" | "/var/lib/rancher";
   /** Serial of the disk it moves to. */
@@ -23,7 +23,7 @@ export class DataRoot extends pulumi.ComponentResource {
 
   constructor(name: string, args: DataRootArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DataRoot", name, args, { ...opts, protect: true });
-    announce(planDataRoot(args, host.observation), this);
+    announce(planDataRoot(args, host.observation), args, this);
     const moved = hostCommand(
       `${name}-move`,
       {

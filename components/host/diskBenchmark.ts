@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
-import { announce } from "./plan.ts";
+import { announce, type Reason } from "./plan.ts";
 
-export interface DiskBenchmarkArgs {
+export interface DiskBenchmarkArgs extends Reason {
   /** Kernel names of the disks, `sdb` for instance. Only read from, so a letter that moved does no harm. */
   disks: string[];
   /** Device of the root filesystem, whose features are recorded. */
@@ -21,6 +21,7 @@ export class DiskBenchmark extends pulumi.ComponentResource {
         state: "not measured",
         sentence: `hdparm -Tt reads from ${args.disks.join(", ")} for about ${10 * args.disks.length} s and the figures are recorded; nothing is written`,
       },
+      args,
       this,
     );
     const measured = hostCommand(

@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "./host.ts";
 import { HostFile } from "./hostFile.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan } from "./plan.ts";
+import { announce, type ItemPlan, type Reason } from "./plan.ts";
 import { renderDaemonJson, type DaemonOptions } from "./render/daemonJson.ts";
 
 const PATH = "/etc/docker/daemon.json";
 
-export type DockerDaemonArgs = DaemonOptions;
+export type DockerDaemonArgs = DaemonOptions & Reason;
 
 /**
  * The Docker daemon's configuration. The daemon is reloaded first, which turns live-restore on, and then restarted:
@@ -19,7 +19,7 @@ export class DockerDaemon extends pulumi.ComponentResource {
   constructor(name: string, args: DockerDaemonArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DockerDaemon", name, args, opts);
     const content = renderDaemonJson(args);
-    announce(planDockerDaemon(content, host.observation), this);
+    announce(planDockerDaemon(content, host.observation), args, this);
     const file = new HostFile(
       `${name}-json`,
       { path: PATH, content, validate: "docker-daemon", activate: "docker" },

@@ -138,7 +138,7 @@ function flattenMounts(rows: Row[]): HostFacts["mounts"] {
 }
 
 function asText(value: unknown): string {
-  return typeof value === "string" ? value : String(value as number);
+  return typeof value === "string" ? value : String(value);
 }
 
 function optional(value: unknown): string | undefined {

@@ -26,7 +26,7 @@ export class HostFile extends pulumi.ComponentResource {
   constructor(name: string, args: HostFileArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     const { content, ...rest } = args;
     const file = { mode: "644", owner: "root:root", validate: "none", activate: "none", ...rest };
-    super("twisterlab:host:HostFile", name, file, opts);
+    super("twisterlab:host:HostFile", name, { ...file, ...shown(content) }, opts);
 
     const parameters = {
       item: name,
@@ -45,4 +45,15 @@ export class HostFile extends pulumi.ComponentResource {
     this.path = put.id.apply(() => file.path);
     this.registerOutputs({ path: this.path });
   }
+}
+
+/**
+ * The content as a review can show it: Pulumi unfolds JSON by itself and cuts other text off after three lines. What is
+ * not known in clear here is secret, and not shown.
+ */
+function shown(content: pulumi.Input<string>): { content?: string | string[] } {
+  if (typeof content !== "string") {
+    return {};
+  }
+  return { content: content.startsWith("{") ? content : content.split("\n") };
 }

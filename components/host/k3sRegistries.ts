@@ -1,12 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "./host.ts";
 import { HostFile } from "./hostFile.ts";
-import { announce } from "./plan.ts";
+import { announce, type Reason } from "./plan.ts";
 import { renderRegistriesYaml } from "./render/registriesYaml.ts";
 
 const PATH = "/etc/rancher/k3s/registries.yaml";
 
-export interface K3sRegistriesArgs {
+export interface K3sRegistriesArgs extends Reason {
   /** Host name of the registry, with `:port` where it is not 443. */
   registry: string;
   /** Account that K3s pulls with. */
@@ -32,6 +32,7 @@ export class K3sRegistries extends pulumi.ComponentResource {
         state: "not measured",
         sentence: `${PATH}: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
       },
+      args,
       this,
     );
 

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan } from "./plan.ts";
+import { announce, type ItemPlan, type Reason } from "./plan.ts";
 
-export interface MountOptionsArgs {
+export interface MountOptionsArgs extends Reason {
   /** Mount point whose line in /etc/fstab is changed. */
   mount: string;
   /** Options added to it; those that stand there stay. */
@@ -16,7 +16,7 @@ export class MountOptions extends pulumi.ComponentResource {
 
   constructor(name: string, args: MountOptionsArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:MountOptions", name, args, opts);
-    announce(planMountOptions(args, host.observation), this);
+    announce(planMountOptions(args, host.observation), args, this);
     const put = hostCommand(
       `${name}-put`,
       {
@@ -38,7 +38,7 @@ export function planMountOptions(args: MountOptionsArgs, observation: Observatio
   if ("blind" in observation) {
     return {
       state: "not measured",
-      sentence: `${args.mount} carries ${wanted} in /etc/fstab and at once by a remount (no write for each read); the other lines of fstab stay as they are`,
+      sentence: `${args.mount} carries ${wanted} in /etc/fstab and at once by a remount; the other lines of fstab stay as they are`,
     };
   }
   const live = observation.facts.mounts.find((mount) => mount.target === args.mount);

@@ -10,9 +10,15 @@ export interface ItemPlan {
   sentence: string;
 }
 
+/** What every host item is given beside what it does. */
+export interface Reason {
+  /** Why the phase wants it, as a reviewer reads it after "because". */
+  why: string;
+}
+
 /** Prints the plan of an item under the item's own name. */
-export function announce(plan: ItemPlan, resource: pulumi.Resource): void {
-  void pulumi.log.info(`${plan.state}: ${plan.sentence}`, resource);
+export function announce(plan: ItemPlan, { why }: Reason, resource: pulumi.Resource): void {
+  void pulumi.log.info(`${plan.state}: ${plan.sentence}; because ${why}`, resource);
 }
 
 /** Bytes as a reviewer reads them: GiB with one decimal, or MiB below one GiB. */

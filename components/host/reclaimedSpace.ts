@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
-import { announce } from "./plan.ts";
+import { announce, type Reason } from "./plan.ts";
 
 /** What may be removed because it can be had again. */
-export interface ReclaimedSpaceArgs {
+export interface ReclaimedSpaceArgs extends Reason {
   /** Docker's dangling images and build cache older than a week, and K3s' images that no container uses. */
   images: boolean;
   /** Package caches, and packages and kernels that nothing needs. */
@@ -29,6 +29,7 @@ export class ReclaimedSpace extends pulumi.ComponentResource {
         state: "will change",
         sentence: `frees space on /: ${removed.join(", ")}; never a volume, a container or a log; cannot be undone`,
       },
+      args,
       this,
     );
     const reclaimed = hostCommand(

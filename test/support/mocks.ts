@@ -137,7 +137,7 @@ function readable(value: unknown): unknown {
 }
 
 function shortParent(urn: string): { parent?: string } {
-  const [, , type, name] = urn.split("::") ?? [];
+  const [, , type, name] = urn.split("::");
   return name === undefined || type === "pulumi:pulumi:Stack"
     ? {}
     : { parent: `${type?.split("$").at(-1) ?? ""}::${name}` };

@@ -1,0 +1,484 @@
+// What must hold between settings: one small function a rule, each yielding what breaks it.
+import { type DeepReadonly, NotParsed } from "./draft.ts";
+import { type Fault, keyOf, nearest, show } from "./faults.ts";
+import { isKnown } from "./schema/build.ts";
+import { project, type Sections } from "./schema/index.ts";
+import { contains, overlap } from "./values/address.ts";
+import { formatBytes } from "./values/size.ts";
+
+type Told = DeepReadonly<Sections>;
+type Rule = (told: Told, origin: { readonly site?: string | undefined }) => Iterable<Fault>;
+
+/** Every fault that the rules find; a rule that would need a faulty value is left out until that one is mended. */
+export function brokenRules(told: Told, origin: { readonly site?: string | undefined }): Fault[] {
+  const faults: Fault[] = [];
+  for (const rule of rules) {
+    try {
+      for (const fault of rule(told, origin)) faults.push(fault);
+    } catch (error) {
+      if (!(error instanceof NotParsed)) throw error;
+    }
+  }
+  return faults;
+}
+
+const rules: readonly Rule[] = [
+  siteIsNamedAsItsFile,
+  confirmationOutlastsTheConnection,
+  previewWaitsBriefly,
+  apiServerIsTheHost,
+  hostIsOnItsNetwork,
+  gatewayIsOnTheNetwork,
+  dhcpRangeIsOnTheNetwork,
+  clusterRangesAreApart,
+  nodePortsAreUnique,
+  devicesAreUnique,
+  diskMountsAreUnique,
+  rootVolumeIsOnItsDisk,
+  rootVolumeFitsItsDisk,
+  requestsAreWithinLimits,
+  replicasRunForwards,
+  requestsFitTheMachine,
+  harborFitsBesideTheRest,
+  harborRequestsAreWithinLimits,
+  backupDiskIsAnother,
+  backupSchedulesDiffer,
+  backedUpWorkloadsExist,
+  rootVolumeNeverShrinks,
+  targetSizeFits,
+  newDiskIsEmpty,
+  reclaimsSomething,
+  dataRootsMoveOnce,
+  dataRootDiskSuitsItsFormat,
+  dataRootMountsAreFree,
+  mountOptionsAreForTheRootVolume,
+  benchmarkedDisksExist,
+  registryIsInTheDomain,
+  poolIsOnTheNetwork,
+  poolIsFree,
+  poolIsOutsideTheCluster,
+  ingressHostsAreInTheDomain,
+];
+
+function* siteIsNamedAsItsFile({ site }: Told, origin: { readonly site?: string | undefined }) {
+  if (origin.site === undefined || site.name === origin.site) return;
+  yield fault(["site", "name"], site.name, `is not the site of the file or the stack, which is \`${origin.site}\``);
+}
+
+function* confirmationOutlastsTheConnection({ safety, host }: Told) {
+  const connecting = host.ssh.dialErrorLimit * host.ssh.perDialTimeout.seconds;
+  if (safety.confirmWithin.seconds > connecting) return;
+  const reason = `is over before the ${connecting} s that connecting may take (ssh.dialErrorLimit times ssh.perDialTimeout), so every change would be undone; allow more`;
+  yield fault(["safety", "confirmWithin"], safety.confirmWithin.text, reason);
+}
+
+function* previewWaitsBriefly({ safety }: Told) {
+  if (safety.observeTimeout.seconds <= 30) return;
+  yield fault(
+    ["safety", "observeTimeout"],
+    safety.observeTimeout.text,
+    "is too long to wait in a preview; at most `30 s`",
+  );
+}
+
+function* apiServerIsTheHost({ cluster, host }: Told) {
+  const hostname = new URL(cluster.apiServer).hostname.replaceAll(/[[\]]/g, "");
+  if (hostname === host.address || hostname === host.name) return;
+  const reason = `is another machine; the host is \`${host.address}\` or \`${host.name}\``;
+  yield fault(["cluster", "apiServer"], cluster.apiServer, reason);
+}
+
+function* hostIsOnItsNetwork({ host, network }: Told) {
+  if (contains(network.cidr, host.address)) return;
+  yield fault(["host", "address"], host.address, `is not on the local network, \`network.cidr\` ${network.cidr}`);
+}
+
+function* gatewayIsOnTheNetwork({ host, network }: Told) {
+  const { gateway } = network;
+  if (!isKnown(gateway)) return;
+  if (gateway === host.address) yield fault(["network", "gateway"], gateway, "is the machine itself, `host.address`");
+  else if (!contains(network.cidr, gateway)) {
+    yield fault(["network", "gateway"], gateway, `is not on the local network, \`network.cidr\` ${network.cidr}`);
+  }
+}
+
+function* dhcpRangeIsOnTheNetwork({ host, network }: Told) {
+  const { dhcpRange } = network;
+  if (!isKnown(dhcpRange)) return;
+  if (!contains(network.cidr, dhcpRange)) {
+    yield fault(
+      ["network", "dhcpRange"],
+      dhcpRange.text,
+      `is not on the local network, \`network.cidr\` ${network.cidr}`,
+    );
+  }
+  if (overlap(dhcpRange, host.address)) {
+    const reason = `has \`host.address\` ${host.address} in it, which the router may then give to another machine`;
+    yield fault(["network", "dhcpRange"], dhcpRange.text, reason);
+  }
+}
+
+function* clusterRangesAreApart({ network }: Told) {
+  const { cidr, podCidr, serviceCidr } = network;
+  if (overlap(podCidr, cidr)) {
+    yield fault(["network", "podCidr"], podCidr, `overlaps the local network, \`network.cidr\` ${cidr}`);
+  }
+  if (overlap(serviceCidr, cidr)) {
+    yield fault(["network", "serviceCidr"], serviceCidr, `overlaps the local network, \`network.cidr\` ${cidr}`);
+  }
+  if (overlap(serviceCidr, podCidr)) {
+    yield fault(
+      ["network", "serviceCidr"],
+      serviceCidr,
+      `overlaps the pods' addresses, \`network.podCidr\` ${podCidr}`,
+    );
+  }
+}
+
+function* nodePortsAreUnique({ network }: Told) {
+  for (const { name, value, first } of repeated(network.nodePorts, (port) => port)) {
+    yield fault(["network", "nodePorts", name], value, `is the port of \`${first}\` already`);
+  }
+}
+
+function* devicesAreUnique({ disks }: Told) {
+  for (const { name, value, first } of repeated(disks, ({ device }) => device)) {
+    yield fault(["disks", name, "device"], value.device, `is the device of \`${first}\` already`);
+  }
+  for (const { name, value, first } of repeated(disks, ({ serial }) => (isKnown(serial) ? serial : undefined))) {
+    yield fault(["disks", name, "serial"], value.serial, `is the serial number of \`${first}\` already`);
+  }
+}
+
+function* diskMountsAreUnique({ disks, rootVolume }: Told) {
+  for (const { name, value, first } of repeated(disks, ({ mount }) => mount)) {
+    yield fault(["disks", name, "mount"], value.mount, `is the mount point of \`${first}\` already`);
+  }
+  for (const [name, { mount }] of Object.entries(disks)) {
+    if (mount === rootVolume.mount) {
+      yield fault(["disks", name, "mount"], mount, "is where the root volume is mounted, `rootVolume.mount`");
+    }
+  }
+}
+
+function* rootVolumeIsOnItsDisk({ disks, rootVolume }: Told) {
+  const disk = disks[rootVolume.disk];
+  if (disk === undefined) {
+    yield noSuchDisk(["rootVolume", "disk"], rootVolume.disk, disks);
+    return;
+  }
+  // sdb3 of sdb, nvme0n1p3 of nvme0n1.
+  const partition = /\d$/.test(disk.device) ? `${disk.device}p` : disk.device;
+  const { physicalVolume } = rootVolume;
+  if (!physicalVolume.startsWith(partition) || !/^\d+$/.test(physicalVolume.slice(partition.length))) {
+    const reason = `is no partition of \`${disk.device}\`, the device of the disk \`${rootVolume.disk}\``;
+    yield fault(["rootVolume", "physicalVolume"], physicalVolume, reason);
+  }
+}
+
+function* rootVolumeFitsItsDisk({ disks, rootVolume }: Told) {
+  const disk = disks[rootVolume.disk];
+  const recorded = rootVolume.recordedSize.bytes + rootVolume.recordedFree.bytes;
+  if (disk === undefined || recorded <= disk.size.bytes) return;
+  const reason = `makes ${formatBytes(recorded)} with \`recordedSize\`, more than the disk's ${disk.size.text} (${formatBytes(disk.size.bytes)})`;
+  yield fault(["rootVolume", "recordedFree"], rootVolume.recordedFree.text, reason);
+}
+
+function* requestsAreWithinLimits({ workloads }: Told) {
+  for (const { path, workload } of each(workloads)) {
+    const { requests, limits } = workload;
+    for (const share of ["cpu", "memory"] as const) {
+      if (requests === undefined || limits === undefined || requests[share].value <= limits[share].value) continue;
+      yield fault([...path, "requests", share], requests[share].text, `is more than its limit, ${limits[share].text}`);
+    }
+  }
+}
+
+function* replicasRunForwards({ workloads }: Told) {
+  for (const { path, workload } of each(workloads)) {
+    const { min, max } = workload.replicas;
+    if (min > max) yield fault([...path, "replicas", "min"], min, `is more than \`max\`, ${max}`);
+  }
+}
+
+function* requestsFitTheMachine({ host, workloads }: Told) {
+  const { threads, memory } = host.capacity;
+  const requested = requestedBy(workloads);
+  if (requested.cpu > threads) {
+    const reason = `is less than the ${cores(requested.cpu)} that the workloads request in their fewest pods`;
+    yield fault(["host", "capacity", "threads"], threads, reason);
+  }
+  if (requested.memory > memory.bytes) {
+    const reason = `is less than the ${formatBytes(requested.memory)} that the workloads request in their fewest pods`;
+    yield fault(["host", "capacity", "memory"], memory.text, reason);
+  }
+}
+
+function* harborFitsBesideTheRest({ host, workloads, phase1 }: Told) {
+  const { threads, memory } = host.capacity;
+  const { quota } = phase1.harbor;
+  const path = ["phase1", "harbor", "quota"];
+  const requested = requestedBy(workloads);
+  const cpuLeft = threads - requested.cpu;
+  const memoryLeft = memory.bytes - requested.memory;
+  // Where the workloads alone ask for too much, that is the fault to mend.
+  if (cpuLeft >= 0 && quota.requestsCpu.value > cpuLeft) {
+    const reason = `is more than the ${cores(cpuLeft)} that the workloads leave of ${threads} threads`;
+    yield fault([...path, "requestsCpu"], quota.requestsCpu.text, reason);
+  }
+  if (memoryLeft >= 0 && quota.requestsMemory.value > memoryLeft) {
+    const reason = `is more than the ${formatBytes(memoryLeft)} that the workloads leave of ${memory.text}`;
+    yield fault([...path, "requestsMemory"], quota.requestsMemory.text, reason);
+  }
+  if (quota.limitsCpu.value > threads) {
+    yield fault([...path, "limitsCpu"], quota.limitsCpu.text, `is more than \`host.capacity.threads\`, ${threads}`);
+  }
+  if (quota.limitsMemory.value > memory.bytes) {
+    const reason = `is more than \`host.capacity.memory\`, ${memory.text}`;
+    yield fault([...path, "limitsMemory"], quota.limitsMemory.text, reason);
+  }
+}
+
+function* harborRequestsAreWithinLimits({ phase1 }: Told) {
+  const { requestsCpu, requestsMemory, limitsCpu, limitsMemory } = phase1.harbor.quota;
+  const path = ["phase1", "harbor", "quota"];
+  if (requestsCpu.value > limitsCpu.value) {
+    yield fault([...path, "requestsCpu"], requestsCpu.text, `is more than \`limitsCpu\`, ${limitsCpu.text}`);
+  }
+  if (requestsMemory.value > limitsMemory.value) {
+    yield fault(
+      [...path, "requestsMemory"],
+      requestsMemory.text,
+      `is more than \`limitsMemory\`, ${limitsMemory.text}`,
+    );
+  }
+}
+
+function* backupDiskIsAnother({ disks, rootVolume, phase0 }: Told) {
+  const name = phase0.backups.disk;
+  const disk = disks[name];
+  const path = ["phase0", "backups", "disk"];
+  if (disk === undefined) yield noSuchDisk(path, name, disks);
+  else if (name === rootVolume.disk) {
+    yield fault(path, name, "holds the data as well: one dead disk would take both; choose another");
+  } else if (disk.mount === undefined) {
+    yield fault(path, name, "has no `mount` under `disks`; give it one or choose a disk that has");
+  }
+}
+
+function* backupSchedulesDiffer({ phase0 }: Told) {
+  const { postgres, redis } = phase0.backups;
+  const fields = (schedule: string) => schedule.trim().split(/\s+/).join(" ");
+  if (fields(postgres.schedule) !== fields(redis.schedule)) return;
+  const reason = "is the schedule of the PostgreSQL backup too, and both read the same slow disk; choose another time";
+  yield fault(["phase0", "backups", "redis", "schedule"], redis.schedule, reason);
+}
+
+function* backedUpWorkloadsExist({ workloads, phase0 }: Told) {
+  for (const which of ["postgres", "redis"] as const) {
+    const { namespace, workload } = phase0.backups[which];
+    const path = ["phase0", "backups", which];
+    const inNamespace = workloads[namespace];
+    if (inNamespace === undefined) {
+      const reason = `is no namespace under \`workloads\`; ${nearest(namespace, Object.keys(workloads))}`;
+      yield fault([...path, "namespace"], namespace, reason);
+    } else if (inNamespace[workload] === undefined) {
+      const reason = `is no workload of \`${namespace}\` under \`workloads\`; ${nearest(workload, Object.keys(inNamespace))}`;
+      yield fault([...path, "workload"], workload, reason);
+    }
+  }
+}
+
+function* rootVolumeNeverShrinks({ rootVolume, phase1 }: Told) {
+  const { storage } = phase1;
+  if (storage.option === "reclaim" || storage.size.bytes >= rootVolume.recordedSize.bytes) return;
+  const reason = `is less than the volume has, \`rootVolume.recordedSize\` ${rootVolume.recordedSize.text}; it never shrinks`;
+  yield fault(["phase1", "storage", "size"], storage.size.text, reason);
+}
+
+function* targetSizeFits({ disks, rootVolume, phase1 }: Told) {
+  const { storage } = phase1;
+  if (storage.option === "reclaim") return;
+  const added = storage.option === "newDisk" ? disks[storage.disk]?.size.bytes : 0;
+  if (added === undefined) return;
+  const available = rootVolume.recordedSize.bytes + rootVolume.recordedFree.bytes + added;
+  const wanted = storage.size.bytes + storage.reserve.bytes;
+  if (wanted <= available) return;
+  const reason = `needs ${formatBytes(wanted)} with the reserve of ${storage.reserve.text}, and the volume group has ${formatBytes(available)}`;
+  yield fault(["phase1", "storage", "size"], storage.size.text, reason);
+}
+
+function* newDiskIsEmpty({ disks, rootVolume, phase1 }: Told) {
+  const { storage } = phase1;
+  if (storage.option !== "newDisk") return;
+  const disk = disks[storage.disk];
+  const path = ["phase1", "storage", "disk"];
+  if (disk === undefined) yield noSuchDisk(path, storage.disk, disks);
+  else if (storage.disk === rootVolume.disk) {
+    yield fault(path, storage.disk, "is the disk that the volume group is on already; use option `extend`");
+  } else if (disk.mount !== undefined) {
+    yield fault(path, storage.disk, `is in use at ${disk.mount}; option \`newDisk\` takes an empty disk only`);
+  }
+}
+
+function* reclaimsSomething({ phase1 }: Told) {
+  const { storage } = phase1;
+  if (storage.option !== "reclaim" || Object.values(storage.reclaim).includes(true)) return;
+  yield fault(
+    ["phase1", "storage", "reclaim"],
+    storage.reclaim,
+    "clears nothing away; set `images` or `packages` to true",
+  );
+}
+
+function* dataRootsMoveOnce({ phase1 }: Told) {
+  const { dataRoots } = phase1;
+  for (const [index, { path }] of dataRoots.entries()) {
+    if (dataRoots.findIndex((other) => other.path === path) === index) continue;
+    yield fault(["phase1", "dataRoots", index, "path"], path, "moves to another disk in this list already");
+  }
+}
+
+function* dataRootDiskSuitsItsFormat({ disks, rootVolume, phase1 }: Told) {
+  const { storage, dataRoots } = phase1;
+  for (const [index, root] of dataRoots.entries()) {
+    const path = ["phase1", "dataRoots", index, "disk"];
+    const disk = disks[root.disk];
+    if (disk === undefined) yield noSuchDisk(path, root.disk, disks);
+    else if (root.disk === rootVolume.disk) {
+      yield fault(path, root.disk, "is the disk that the folder is on already; choose another");
+    } else if (storage.option === "newDisk" && storage.disk === root.disk) {
+      yield fault(path, root.disk, "joins the volume group by `phase1.storage.disk`; it cannot be both");
+    } else if (root.format === "none" && disk.mount === undefined) {
+      yield fault(path, root.disk, "has no `mount` under `disks`; an empty new disk takes format `ext4`");
+    } else if (root.format === "ext4" && disk.mount !== undefined) {
+      yield fault(path, root.disk, `is in use at ${disk.mount} and would be overwritten; use format \`none\``);
+    }
+  }
+}
+
+function* dataRootMountsAreFree({ disks, rootVolume, phase1 }: Told) {
+  const formatted = phase1.dataRoots.flatMap((root, index) => (root.format === "ext4" ? [{ ...root, index }] : []));
+  const taken = [rootVolume.mount, ...Object.values(disks).flatMap(({ mount }) => mount ?? [])];
+  for (const { index, disk, mount } of formatted) {
+    const path = ["phase1", "dataRoots", index, "mount"];
+    const clash = formatted.find((other) => (other.disk === disk) !== (other.mount === mount));
+    if (taken.includes(mount)) yield fault(path, mount, "is where another file system is mounted already");
+    else if (clash !== undefined && clash.index < index) {
+      yield fault(
+        path,
+        mount,
+        `does not go with \`dataRoots[${clash.index}]\`: one new disk has one mount point of its own`,
+      );
+    }
+  }
+}
+
+function* mountOptionsAreForTheRootVolume({ rootVolume, phase1 }: Told) {
+  const { mount } = phase1.mountOptions;
+  if (mount === rootVolume.mount) return;
+  yield fault(
+    ["phase1", "mountOptions", "mount"],
+    mount,
+    `is not the root volume's, \`rootVolume.mount\` ${rootVolume.mount}`,
+  );
+}
+
+function* benchmarkedDisksExist({ disks, phase1 }: Told) {
+  for (const [index, name] of phase1.diskBenchmark.disks.entries()) {
+    if (disks[name] === undefined) yield noSuchDisk(["phase1", "diskBenchmark", "disks", index], name, disks);
+  }
+}
+
+function* registryIsInTheDomain({ site, phase1 }: Told) {
+  const { host } = phase1.registry;
+  if (isIn(site.domain, host)) return;
+  yield fault(["phase1", "registry", "host"], host, `is not in the site's domain, \`site.domain\` ${site.domain}`);
+}
+
+function* poolIsOnTheNetwork({ network, phase3 }: Told) {
+  const { pool } = phase3.metalLb;
+  if (contains(network.cidr, pool)) return;
+  const reason = `is not on the local network, \`network.cidr\` ${network.cidr}: nobody there could reach it`;
+  yield fault(["phase3", "metalLb", "pool"], pool.text, reason);
+}
+
+function* poolIsFree({ host, network, phase3 }: Told) {
+  const { pool } = phase3.metalLb;
+  const path = ["phase3", "metalLb", "pool"];
+  const { gateway, dhcpRange } = network;
+  if (overlap(pool, host.address)) yield fault(path, pool.text, `has \`host.address\` ${host.address} in it`);
+  if (isKnown(gateway) && overlap(pool, gateway)) {
+    yield fault(path, pool.text, `has \`network.gateway\` ${gateway} in it`);
+  }
+  if (isKnown(dhcpRange) && overlap(pool, dhcpRange)) {
+    yield fault(
+      path,
+      pool.text,
+      `overlaps \`network.dhcpRange\` ${dhcpRange.text}: two machines could get one address`,
+    );
+  }
+}
+
+function* poolIsOutsideTheCluster({ network, phase3 }: Told) {
+  const { pool } = phase3.metalLb;
+  for (const range of ["podCidr", "serviceCidr"] as const) {
+    if (overlap(pool, network[range])) {
+      yield fault(["phase3", "metalLb", "pool"], pool.text, `overlaps \`network.${range}\` ${network[range]}`);
+    }
+  }
+}
+
+function* ingressHostsAreInTheDomain({ site, phase3 }: Told) {
+  for (const [name, host] of Object.entries(phase3.ingressHosts)) {
+    if (isIn(site.domain, host)) continue;
+    const reason = `is not in the site's domain, \`site.domain\` ${site.domain}`;
+    yield fault(["phase3", "ingressHosts", name], host, reason);
+  }
+}
+
+function fault([section = "", ...path]: readonly (string | number)[], value: unknown, reason: string): Fault {
+  return { key: keyOf(`${project}:${section}`, path), value: show(value) ?? "", reason };
+}
+
+function noSuchDisk(path: readonly (string | number)[], name: string, disks: Told["disks"]): Fault {
+  return fault(path, name, `is no disk under \`disks\`; ${nearest(name, Object.keys(disks))}`);
+}
+
+/** The entries whose key an earlier entry has too, with that entry's name. */
+function* repeated<T>(entries: Readonly<Record<string, T>>, key: (value: T) => string | number | undefined) {
+  const seen = new Map<string | number, string>();
+  for (const [name, value] of Object.entries(entries)) {
+    const own = key(value);
+    if (own === undefined) continue;
+    const first = seen.get(own);
+    if (first === undefined) seen.set(own, name);
+    else yield { name, value, first };
+  }
+}
+
+function* each(workloads: Told["workloads"]) {
+  for (const [namespace, inNamespace] of Object.entries(workloads)) {
+    for (const [name, workload] of Object.entries(inNamespace))
+      yield { path: ["workloads", namespace, name], workload };
+  }
+}
+
+/** Cores and bytes that the workloads are promised while each runs its fewest pods. */
+function requestedBy(workloads: Told["workloads"]): { cpu: number; memory: number } {
+  let [millicores, memory] = [0, 0];
+  for (const { workload } of each(workloads)) {
+    const pods = workload.replicas.min;
+    millicores += pods * Math.round((workload.requests?.cpu.value ?? 0) * 1000);
+    memory += pods * (workload.requests?.memory.value ?? 0);
+  }
+  return { cpu: millicores / 1000, memory };
+}
+
+function cores(count: number): string {
+  return `${Math.round(count * 1000)}m`;
+}
+
+function isIn(domain: string, host: string): boolean {
+  return host === domain || host.endsWith(`.${domain}`);
+}

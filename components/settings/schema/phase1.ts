@@ -1,0 +1,116 @@
+import * as z from "zod";
+
+import { caCertificate } from "../values/key.ts";
+import { dnsLabel, hostName, hostPath, mountOption, registryUser } from "../values/name.ts";
+import { cpu, memory } from "../values/quantity.ts";
+import { size } from "../values/size.ts";
+import { choice, count, expectedVariant, fact, flag, keysOfOthers, list, object, text, textOrNumber } from "./build.ts";
+
+const growth = {
+  size: text(size, "Size of the root volume afterwards: absolute, so that a second run changes nothing."),
+  reserve: text(size, "Space that stays free in the volume group, for snapshots and the day a disk fills up."),
+};
+const newDisk = { disk: text(dnsLabel, "Empty disk that joins the volume group, by its name under `disks`.") };
+const reclaim = {
+  reclaim: object("What is cleared away; volumes and running containers never are.", {
+    images: flag("Container images that no container uses, of Docker and of K3s."),
+    packages: flag("Packages that nothing needs any more, old kernels among them, and the package cache."),
+  }),
+};
+const storageKeys = {
+  extend: Object.keys(growth),
+  newDisk: Object.keys({ ...newDisk, ...growth }),
+  reclaim: Object.keys(reclaim),
+};
+const aboutStorage = "How / gets room: `extend` in place (A), `newDisk` (B) or `reclaim` (C).";
+const storage = z
+  .discriminatedUnion(
+    "option",
+    [
+      object(
+        "Option A: the root volume grows into the free space of its volume group.",
+        { option: z.literal("extend"), ...growth },
+        keysOfOthers("option", "extend", storageKeys),
+      ),
+      object(
+        "Option B: an empty disk joins the volume group, then the root volume grows.",
+        { option: z.literal("newDisk"), ...newDisk, ...growth },
+        keysOfOthers("option", "newDisk", storageKeys),
+      ),
+      object(
+        "Option C: nothing grows; what is not needed is cleared away.",
+        { option: z.literal("reclaim"), ...reclaim },
+        keysOfOthers("option", "reclaim", storageKeys),
+      ),
+    ],
+    { error: expectedVariant(Object.keys(storageKeys), aboutStorage) },
+  )
+  .meta({ description: aboutStorage });
+
+const root = {
+  path: choice("Folder whose content moves.", ["/var/lib/docker", "/var/lib/rancher"]),
+  disk: text(dnsLabel, "Disk that it moves to, by its name under `disks`."),
+};
+const freshDisk = { mount: text(hostPath, "Where the new file system is mounted.") };
+const rootKeys = { none: Object.keys(root), ext4: Object.keys({ ...root, ...freshDisk }) };
+const aboutFormat = "`ext4` partitions and formats an empty new disk, `none` uses the file system that the disk has.";
+const dataRoot = z
+  .discriminatedUnion(
+    "format",
+    [
+      object(
+        "Move to a disk in use.",
+        { ...root, format: z.literal("none") },
+        keysOfOthers("format", "none", rootKeys),
+      ),
+      object("Move to an empty new disk.", { ...root, format: z.literal("ext4"), ...freshDisk }),
+    ],
+    { error: expectedVariant(Object.keys(rootKeys), aboutFormat) },
+  )
+  .meta({ description: `A folder that moves to another disk. ${aboutFormat}` });
+
+export const phase1 = object("Phase 1, foundation.", {
+  storage,
+  dataRoots: list("Folders that move to another disk; none when left out.", dataRoot, 0).default([]),
+  mountOptions: object("Mount options that spare the disk.", {
+    mount: text(hostPath, "Mount point."),
+    options: list("Options that are added.", text(mountOption, "Mount option.")),
+  }),
+  docker: object("The Docker daemon, as /etc/docker/daemon.json has it.", {
+    storageDriver: choice("Storage driver.", ["overlay2"]),
+    liveRestore: flag("Containers go on while the daemon restarts."),
+    logMaxSize: text(size, "Size at which a container's log is rotated; Docker counts its `m` in units of 1000."),
+    logMaxFiles: count("Log files that are kept for each container.", 1, 1000),
+    maxConcurrentDownloads: count("Layers pulled at once.", 1, 100),
+    maxConcurrentUploads: count("Layers pushed at once.", 1, 100),
+    openFiles: count("Files that a container may have open.", 1024, 1048576),
+    extra: z
+      .record(z.string(), z.unknown(), { error: "must be a mapping of further keys of daemon.json" })
+      .meta({ description: "Further keys that stand in daemon.json today and must stay, as they stand there." })
+      .exactOptional(),
+  }),
+  registry: object("The private registry that K3s pulls from.", {
+    host: text(hostName, "Host name of the registry; K3s speaks https to it."),
+    pullUser: text(registryUser, "Account that K3s pulls with; its password is `secrets.registryPullPassword`."),
+    caFile: text(hostPath, "Where the authority's certificate stands on the host."),
+    caCertificate: fact(
+      caCertificate,
+      "Certificate authority of the registry; while unknown, the system's are trusted.",
+    ),
+  }),
+  diskBenchmark: object("Read speed of the disks, measured and recorded.", {
+    disks: list("Disks, by their names under `disks`.", text(dnsLabel, "Disk.")),
+  }),
+  harbor: object("Namespace that Harbor moves into.", {
+    namespace: text(dnsLabel, "Name of the namespace."),
+    podSecurity: choice("Pod security standard that is enforced.", ["privileged", "baseline", "restricted"]),
+    quota: object("Most that the namespace may take.", {
+      requestsCpu: textOrNumber(cpu, "Sum of the processor shares promised to its pods."),
+      requestsMemory: text(memory, "Sum of the memory promised to its pods."),
+      limitsCpu: textOrNumber(cpu, "Sum of the processor shares its pods may use."),
+      limitsMemory: text(memory, "Sum of the memory its pods may use."),
+      claims: count("Persistent volume claims.", 0, 1000),
+      storage: text(memory, "Sum of the sizes of its claims."),
+    }),
+  }),
+});

@@ -1,0 +1,85 @@
+import { deepFreeze, type DeepReadonly } from "./draft.ts";
+import { isKnown } from "./schema/build.ts";
+import { project, type Sections } from "./schema/index.ts";
+import type { Phase } from "./stackName.ts";
+
+/** A fact that nobody has told the site file yet. */
+export interface UnknownFact {
+  /** Where it belongs: `twisterlab-edge:host.ssh.hostKey`. */
+  readonly key: string;
+  /** What it is. */
+  readonly what: string;
+  /** A command on the host or a place to look. */
+  readonly howToFind: string;
+  /** Whether `up` refuses to start without it. */
+  readonly blocks: "up" | "nothing";
+}
+
+/**
+ * All facts that are still `unknown`.
+ *
+ * `up` is blocked where a wrong guess would change the wrong machine or overwrite the wrong disk.
+ * @param phase whose `up` is asked about; without it, a fact blocks if it blocks any phase.
+ */
+export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
+  const { host, network, disks, phase1 } = sections;
+  const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
+  const facts: (UnknownFact & { value: unknown })[] = [
+    {
+      value: host.machineId,
+      key: "host.machineId",
+      what: "Identity of the machine",
+      howToFind: "cat /etc/machine-id",
+      blocks: "up",
+    },
+    {
+      value: host.ssh.hostKey,
+      key: "host.ssh.hostKey",
+      what: "Key that the machine's SSH server proves itself by",
+      howToFind: "cat /etc/ssh/ssh_host_ed25519_key.pub, at the machine itself",
+      blocks: "up",
+    },
+    {
+      value: network.gateway,
+      key: "network.gateway",
+      what: "Router of the local network",
+      howToFind: "ip route show default",
+      blocks: "nothing",
+    },
+    {
+      value: network.dhcpRange,
+      key: "network.dhcpRange",
+      what: "Addresses that the router gives out by DHCP",
+      howToFind: "the router's own pages, under DHCP",
+      blocks: "nothing",
+    },
+    ...Object.entries(disks).map(([name, disk]) => ({
+      value: disk.serial,
+      key: `disks.${name}.serial`,
+      what: `Serial number of the disk ${name}`,
+      howToFind: `lsblk --nodeps --noheadings --output SERIAL /dev/${disk.device}`,
+      blocks: written.has(name) ? ("up" as const) : ("nothing" as const),
+    })),
+    {
+      value: phase1.registry.caCertificate,
+      key: "phase1.registry.caCertificate",
+      what: "Certificate authority of the private registry",
+      howToFind: "comes with Harbor: `ca.crt` of the secret that its ingress serves",
+      blocks: "nothing",
+    },
+  ];
+  const missing = facts
+    .filter((fact) => !isKnown(fact.value))
+    .map(({ key, what, howToFind, blocks }) => ({ key: `${project}:${key}`, what, howToFind, blocks }));
+  return deepFreeze(missing);
+}
+
+/** Disks that phase 1 partitions or makes a physical volume of: what was on them is lost. */
+function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
+  return [
+    ...(storage.option === "newDisk" ? [storage.disk] : []),
+    ...dataRoots.filter(({ format }) => format !== "none").map(({ disk }) => disk),
+  ];
+}
+
+type Told = DeepReadonly<Pick<Sections, "host" | "network" | "disks" | "phase1">>;

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { everyBlockDevice, parseFacts } from "../../../components/host/facts.ts";
+
+/** As `observe` prints it on a host like EdgeServer. */
+const text = `== machine-id
+0123456789abcdef0123456789abcdef
+== os-release
+PRETTY_NAME="Ubuntu 24.04.3 LTS"
+NAME="Ubuntu"
+== kernel
+6.8.0-88-generic
+== threads
+4
+== memory
+MemTotal:       16000000 kB
+== disks
+{"blockdevices": [
+  {"name":"sda","type":"disk","size":299999999999,"serial":"AI1","pkname":null,"fstype":"ext4","mountpoint":"/twisterlab/ai-storage"},
+  {"name":"sdb","type":"disk","size":320000000000,"serial":"SYS1","pkname":null,"fstype":null,"mountpoint":null,"children":[
+    {"name":"sdb3","type":"part","size":317000000000,"serial":null,"pkname":"sdb","fstype":"LVM2_member","mountpoint":null,"children":[
+      {"name":"ubuntu--vg-ubuntu--lv","type":"lvm","size":107374182400,"serial":null,"pkname":"sdb3","fstype":"ext4","mountpoint":"/"}]}]}]}
+== mounts
+{"filesystems": [
+  {"target":"/","source":"/dev/mapper/ubuntu--vg-ubuntu--lv","fstype":"ext4","options":"rw,relatime","size":105000000000,"used":88000000000,
+   "children":[{"target":"/boot","source":"/dev/sdb2","fstype":"ext4","options":"rw","size":2000000000,"used":1}]}]}
+== volume-groups
+{"report":[{"vg":[{"vg_name":"ubuntu-vg","vg_size":"316753838080","vg_free":"209379655680","vg_extent_size":"4194304","vg_missing_pv_count":"0"}]}]}
+== logical-volumes
+{"report":[{"lv":[{"vg_name":"ubuntu-vg","lv_name":"ubuntu-lv","lv_size":"107374182400","lv_layout":"linear"}]}]}
+== default-route
+[{"dst":"default","gateway":"192.168.0.1","dev":"eno1"}]
+== host-key
+ssh-ed25519 AAAAC3Nza root@edgeserver
+== docker-version
+28.1.1
+== k3s-version
+k3s version v1.33.6+k3s1 (b5847677)
+go version go1.24.9
+== docker-daemon
+{
+  "log-driver": "json-file"
+}
+== registries
+e3b0c442 /etc/rancher/k3s/registries.yaml
+== end
+
+`;
+
+describe("facts", () => {
+  test("are typed, sizes in bytes", () => {
+    const facts = parseFacts(text);
+    expect(facts).toMatchObject({
+      machineId: "0123456789abcdef0123456789abcdef",
+      operatingSystem: "Ubuntu 24.04.3 LTS",
+      kernel: "6.8.0-88-generic",
+      threads: 4,
+      memory: 16_384_000_000,
+      gateway: "192.168.0.1",
+      hostKey: "ssh-ed25519 AAAAC3Nza",
+      dockerVersion: "28.1.1",
+      k3sVersion: "v1.33.6+k3s1",
+      dockerDaemon: '{\n  "log-driver": "json-file"\n}\n',
+      registriesSha256: "e3b0c442",
+      volumeGroups: [{ name: "ubuntu-vg", size: 316753838080, free: 209379655680, extentSize: 4194304, missing: 0 }],
+      logicalVolumes: [{ volumeGroup: "ubuntu-vg", name: "ubuntu-lv", size: 107374182400, layout: "linear" }],
+    });
+    expect(facts.mounts.map(({ target, options }) => [target, options])).toEqual([
+      ["/", ["rw", "relatime"]],
+      ["/boot", ["rw"]],
+    ]);
+    expect(everyBlockDevice(facts.disks).map(({ name, serial, mount }) => [name, serial, mount])).toEqual([
+      ["sda", "AI1", "/twisterlab/ai-storage"],
+      ["sdb", "SYS1", undefined],
+      ["sdb3", undefined, undefined],
+      ["ubuntu--vg-ubuntu--lv", undefined, "/"],
+    ]);
+  });
+
+  test("that could not be read are undefined, not guessed", () => {
+    expect(parseFacts("== kernel\n6.8.0\n== end\n")).toEqual({
+      kernel: "6.8.0",
+      disks: [],
+      mounts: [],
+      volumeGroups: [],
+      logicalVolumes: [],
+    });
+  });
+
+  test.each(["", "sudo: a password is required\n", text.slice(0, text.indexOf("== end"))])(
+    "are refused when the answer is not whole: %.30j",
+    (answer) => {
+      expect(() => parseFacts(answer)).toThrow("incomplete");
+    },
+  );
+});
