@@ -1,0 +1,33 @@
+import { ensureToolchain } from "../toolchain/index.ts";
+import { check } from "./check.ts";
+import { runVitest } from "./support/vitest.ts";
+
+// Everything: the toolchain (built when it is not there), the quick checks, and the tests on the real engine, plugins and
+// SSH server. Says what it is doing; its last line counts what passed, failed and was skipped.
+const started = Date.now();
+const tell = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+tell("== toolchain");
+const toolchain = await ensureToolchain({ say: tell });
+for (const { name, version, why } of toolchain.items) {
+  tell(`${name} ${version}: ${why}`);
+}
+
+tell("== types, lint, format, shell, schema, unit tests");
+const quick = await check();
+
+tell("== the real engine, plugins and SSH");
+const engine = await runVitest("engine", { live: true });
+
+tell(`== done in ${Math.round((Date.now() - started) / 1000)} s`);
+for (const name of [...quick.unit.skippedNames, ...engine.skippedNames]) {
+  tell(`skipped: ${name}`);
+}
+const passed = quick.unit.passed + engine.passed;
+const failed = quick.unit.failed + engine.failed;
+const skipped = quick.unit.skipped + engine.skipped;
+tell(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+// A step like lint, or a fault outside of a test, fails the run without failing a test.
+process.exitCode = quick.failed === 0 && engine.code === 0 && failed === 0 && passed > 0 ? 0 : 1;

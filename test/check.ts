@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { installScript, scriptBundle } from "../components/host/bundle.ts";
+import { requireSystemPackages } from "./support/systemPackages.ts";
+import { runVitest, type TestRun } from "./support/vitest.ts";
+
+/**
+ * The quick loop: types, lint, format, shell scripts, schema, unit tests with coverage. All of them run, side by side,
+ * and all that fail are shown.
+ * @returns how many steps failed, and the unit tests' counts.
+ */
+export async function check(): Promise<{ failed: number; unit: TestRun }> {
+  requireSystemPackages([{ command: "shellcheck", debianPackage: "shellcheck" }]);
+  const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-check-"));
+  try {
+    // What runs on the host is the bundle: a name that one file defines and another uses is only seen there.
+    writeFileSync(join(scratch, "bundle.sh"), scriptBundle());
+    writeFileSync(join(scratch, "install.sh"), installScript());
+    const steps = [
+      step("types", ["tsc", "-p", "."]),
+      step("lint", ["eslint", "--cache", "--cache-location", "node_modules/.cache/eslint/", "--max-warnings=0", "."]),
+      step("format", ["prettier", "--check", "--cache", "--log-level=warn", "."]),
+      step("shell", ["shellcheck", "--shell=bash", join(scratch, "bundle.sh"), join(scratch, "install.sh")]),
+      step("schema", ["node", "cli/schema.ts", "--check"]),
+    ];
+    const unit = runVitest("unit", { live: false, words: ["--coverage"] });
+    const units = timed("unit tests", () => unit);
+    const failed = (await Promise.all([...steps, units])).filter(({ code }) => code !== 0);
+    for (const { name, output } of failed) {
+      process.stdout.write(`\n---- ${name} failed\n${output}\n`);
+    }
+    return { failed: failed.length, unit: await unit };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+interface Step {
+  name: string;
+  code: number;
+  output: string;
+}
+
+const FOLDER = resolve(import.meta.dirname, "..");
+
+/** Runs one step and prints how it ended. */
+async function timed(name: string, run: () => Promise<{ code: number; output: string }>): Promise<Step> {
+  const started = Date.now();
+  const { code, output } = await run();
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  process.stdout.write(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)\n`);
+  return { name, code, output };
+}
+
+function step(name: string, [command = "", ...words]: string[]): Promise<Step> {
+  return timed(
+    name,
+    () =>
+      new Promise((settle) => {
+        const chunks: Buffer[] = [];
+        const child = spawn(command, words, { cwd: FOLDER, shell: process.platform === "win32" });
+        child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+        child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
+        child.on("error", (error) => {
+          settle({ code: 1, output: `${command}: ${error.message}` });
+        });
+        child.on("close", (code) => {
+          settle({ code: code ?? 1, output: Buffer.concat(chunks).toString("utf8") });
+        });
+      }),
+  );
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { failed, unit } = await check();
+  process.stdout.write(`${unit.passed} unit tests passed, ${unit.failed} failed, ${unit.skipped} skipped\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}

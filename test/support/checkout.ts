@@ -1,0 +1,103 @@
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { parseDocument } from "yaml";
+
+/** What a command printed, and how it ended. */
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A copy of this checkout with a user of its own: home, state, passphrase. The toolchain is the machine's. */
+export interface Checkout {
+  readonly folder: string;
+  readonly home: string;
+  /** Runs `npm run -s <words>` as the user does. */
+  npm(words: string[], env?: Record<string, string>): Promise<Finished>;
+  /** Runs any command in the checkout. */
+  run(command: string, words: string[], env?: Record<string, string>): Promise<Finished>;
+  read(path: string): string;
+  /** Edits the site file at a key path; undefined removes the key. */
+  edit(changes: readonly (readonly [string[], unknown])[]): void;
+  remove(): void;
+}
+
+/** The checkout as git sees it: tracked files, and new ones that are not ignored. */
+export function checkout(): Checkout {
+  const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-checkout-"));
+  const home = mkdtempSync(join(tmpdir(), "twisterlab-edge-home-"));
+  const files = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: PROJECT,
+    encoding: "utf8",
+  });
+  for (const file of files.split("\0").filter((name) => name !== "")) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    cpSync(join(PROJECT, file), join(folder, file));
+  }
+  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
+  const siteFile = join(folder, "Pulumi.edge.yaml");
+  const run = (command: string, words: string[], env: Record<string, string> = {}): Promise<Finished> =>
+    execute(command, words, folder, { ...userEnvironment(home), ...env });
+  return {
+    folder,
+    home,
+    run,
+    npm: (words, env) => run("npm", ["run", "--silent", ...words], env),
+    read: (path) => readFileSync(join(folder, path), "utf8"),
+    edit: (changes) => {
+      const document = parseDocument(readFileSync(siteFile, "utf8"));
+      for (const [path, value] of changes) {
+        if (value === undefined) {
+          document.deleteIn(["config", ...path]);
+        } else {
+          document.setIn(["config", ...path], document.createNode(value));
+        }
+      }
+      writeFileSync(siteFile, document.toString({ lineWidth: 0 }));
+    },
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+const PROJECT = resolve(import.meta.dirname, "../..");
+
+/** A user who has never used the project, on a machine that has the toolchain. */
+function userEnvironment(home: string): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!/^(PULUMI_|XDG_|TWISTERLAB_|VITEST|NODE_|npm_|SSH_AUTH_SOCK)/.test(name)) {
+      env[name] = value;
+    }
+  }
+  return {
+    ...env,
+    HOME: home,
+    PULUMI_HOME: process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"),
+    PATH: [join(PROJECT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
+    npm_config_update_notifier: "false",
+  };
+}
+
+function execute(command: string, words: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Finished> {
+  return new Promise((settle, reject) => {
+    const child = spawn(command, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      settle({
+        code: code ?? -1,
+        stdout: Buffer.concat(stdout).toString("utf8"),
+        stderr: Buffer.concat(stderr).toString("utf8"),
+      });
+    });
+  });
+}

@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+/** How the tests of a project ended. */
+export interface TestRun {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** Names of the tests that were skipped. */
+  skippedNames: string[];
+  code: number;
+  /** What vitest printed, unless it was `live`. */
+  output: string;
+}
+
+/** Runs the tests of one vitest project, `live` on our terminal or quietly. */
+export async function runVitest(
+  project: string,
+  { live, words = [] }: { live: boolean; words?: string[] },
+): Promise<TestRun> {
+  const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-vitest-"));
+  const report = join(scratch, "report.json");
+  try {
+    const { code, output } = await run(
+      ["vitest", "run", "--config", "test/vitest.config.ts", "--project", project]
+        .concat(["--reporter=default", "--reporter=json", `--outputFile.json=${report}`])
+        .concat(words),
+      live,
+    );
+    return { ...readReport(report), code, output };
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: { assertionResults: { fullName: string; status: string }[] }[];
+}
+
+function readReport(file: string): Pick<TestRun, "passed" | "failed" | "skipped" | "skippedNames"> {
+  let report: Report;
+  try {
+    report = JSON.parse(readFileSync(file, "utf8")) as Report;
+  } catch {
+    // vitest ended before it ran a test.
+    return { passed: 0, failed: 1, skipped: 0, skippedNames: [] };
+  }
+  const skipped = report.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status !== "passed" && status !== "failed");
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests,
+    skipped: skipped.length,
+    skippedNames: skipped.map(({ fullName }) => fullName),
+  };
+}
+
+function run([command = "", ...words]: string[], live: boolean): Promise<{ code: number; output: string }> {
+  return new Promise((settle, reject) => {
+    const child = spawn(command, words, {
+      cwd: resolve(import.meta.dirname, "../.."),
+      stdio: ["ignore", live ? "inherit" : "pipe", live ? "inherit" : "pipe"],
+      shell: process.platform === "win32",
+    });
+    const chunks: Buffer[] = [];
+    child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      settle({ code: code ?? 1, output: Buffer.concat(chunks).toString("utf8") });
+    });
+  });
+}
