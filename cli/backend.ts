@@ -2,9 +2,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import envPaths from "env-paths";
 import { parse } from "yaml";
 import { PROJECT, PROJECT_FOLDER } from "./site.ts";
+import { userFolders } from "./userFolders.ts";
 
 /** Where the state of the stacks is kept. */
 export interface Backend {
@@ -22,7 +22,7 @@ export function findBackend(): Backend {
   if (own !== undefined && own !== "") {
     return { url: own };
   }
-  const folder = join(envPaths("twisterlab-edge", { suffix: "" }).data, "state");
+  const folder = join(userFolders().data, "state");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   return { url: pathToFileURL(folder).href, folder };

@@ -8,5 +8,8 @@ if (Number(process.versions.node.split(".")[0]) < needed) {
   );
   process.exit(2);
 }
+const { default: module } = await import("node:module");
+const { userFolders } = await import("./userFolders.ts");
+module.enableCompileCache(`${userFolders().cache}/compiled`);
 const { main } = await import("./main.ts");
 process.exitCode = await main(process.argv.slice(2));

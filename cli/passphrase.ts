@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import envPaths from "env-paths";
 import { Failure } from "./failure.ts";
+import { userFolders } from "./userFolders.ts";
 
 /** Where the passphrase comes from, as the environment Pulumi reads. */
 export type PassphraseEnvironment = { PULUMI_CONFIG_PASSPHRASE: string } | { PULUMI_CONFIG_PASSPHRASE_FILE: string };
@@ -61,7 +61,7 @@ export function findPassphrase(
 
 /** The passphrase file of this user: `~/.config/twisterlab-edge/passphrase` on Linux. */
 export function passphraseFile(): string {
-  return join(envPaths("twisterlab-edge", { suffix: "" }).config, "passphrase");
+  return join(userFolders().config, "passphrase");
 }
 
 function checked(file: string, what: string): string {

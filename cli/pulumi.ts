@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from "node:path";
 import { constants } from "node:os";
 import type { Toolchain } from "../toolchain/index.ts";
 import { PROJECT_FOLDER } from "./site.ts";
+import { userFolders } from "./userFolders.ts";
 
 /** Runs of the engine, with the environment that our commands share. */
 export interface Engine {
@@ -23,6 +24,8 @@ export function engine(toolchain: Toolchain, extra: Record<string, string>): Eng
       delimiter,
     ),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // The program's libraries are compiled once and not at each preview: a third of its time.
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(userFolders().cache, "compiled"),
   } as NodeJS.ProcessEnv;
   // The command plugin fails on the socket of an agent that is gone, even when it has a key of its own.
   if (!existsSync(env["SSH_AUTH_SOCK"] ?? "")) {
