@@ -18,7 +18,7 @@ export class EntryPoint extends pulumi.ComponentResource {
     const bundle = scriptBundle();
     super("twisterlab:host:EntryPoint", name, { ...args, sha256: sha256(bundle) }, opts);
     announce(
-      { state: "not measured", sentence: `installs ${ENTRY_POINT}, ${bundle.split("\n").length} lines of shell` },
+      { state: "not measured", sentence: `installs ${ENTRY_POINT}, made of components/host/scripts` },
       { why: "every host item below calls it by sudo" },
       this,
     );

@@ -36,9 +36,13 @@ function entryPoint(verb: string, input: string) {
   const done = spawnSync("bash", [bundle, ...verb.split(" ")], {
     input,
     encoding: "utf8",
-    env: { ...process.env, TWISTERLAB_EDGE_STATE: join(folder, "state") },
+    env: scratch(),
   });
   return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+function scratch(): NodeJS.ProcessEnv {
+  return { ...process.env, TWISTERLAB_EDGE_STATE: join(folder, "state"), TWISTERLAB_EDGE_RUN: folder };
 }
 
 /** Runs one function of the bundle, without the entry point's own start. */
@@ -149,6 +153,15 @@ describe("host-file", () => {
     expect(readFileSync(join(folder, "state/items/docker-daemon/original"), "utf8")).toBe("first");
   });
 
+  test("reads all it is sent, also when it refuses at once, and leaves nothing of it lying about", () => {
+    const large = input("x".repeat(4_000_000), { path: "relative" });
+    const done = spawnSync("bash", [bundle, "host-file", "put"], { input: large, encoding: "utf8", env: scratch() });
+    // A reader that stops early shows as EPIPE here.
+    expect(done.error).toBeUndefined();
+    expect(done.status).toBe(65);
+    expect(readdirSync(folder).filter((name) => name.startsWith("twisterlab-edge."))).toEqual([]);
+  });
+
   test("an undo without a put changes nothing", () => {
     writeFileSync(path, "first");
     expect(entryPoint("host-file undo", input("x")).stdout).toBe(`${path} was never installed by us\n`);
@@ -157,8 +170,7 @@ describe("host-file", () => {
 
   test("goes on to the end when nobody reads its output any more", () => {
     const put = `printf '%s' "$1" | bash ${bundle} host-file put | exec true`;
-    const env = { ...process.env, TWISTERLAB_EDGE_STATE: join(folder, "state") };
-    spawnSync("bash", ["-c", put, "_", input("whole\n")], { env });
+    spawnSync("bash", ["-c", put, "_", input("whole\n")], { env: scratch() });
     expect(readFileSync(path, "utf8")).toBe("whole\n");
     expect(existsSync(join(folder, "state/items/docker-daemon/pending"))).toBe(false);
   });

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadSettings } from "../../../components/settings/index.ts";
 import { declaredPhases } from "../../../phases/catalogue.ts";
 import { builders } from "../../../phases/index.ts";
@@ -26,6 +26,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.unstubAllEnvs();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -113,6 +114,23 @@ describe("choices of phase 1", () => {
     );
     expect(found.map(({ name }) => name)).toEqual(["reclaimed-space-run"]);
     expect(found[0]?.inputs["stdin"]).toContain("images: true\npackages: false\n");
+  });
+
+  test("the registry's authority is installed before the file that names it", async () => {
+    const known = siteConfig("test/unit/settings/fixtures/valid/Pulumi.all-known.yaml")["twisterlab-edge:phase1"];
+    const { caCertificate } = (JSON.parse(known ?? "") as { registry: { caCertificate: string } }).registry;
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["twisterlab-edge:secrets"]');
+    const { resources } = await build({
+      config: edge((config) => {
+        Object.assign(phase1(config)["registry"] as object, { caCertificate });
+        config["twisterlab-edge:secrets"] = { registryPullPassword: "a-password" };
+      }),
+    });
+    const named = (name: string) => resources.find((resource) => resource.name === name);
+    expect(named("k3s-registries-ca-put")?.inputs["stdin"]).toContain("-----BEGIN CERTIFICATE-----");
+    expect(named("k3s-registries-yaml")?.dependsOn).toContain("k3s-registries-ca-put");
+    expect(named("k3s-registries-yaml-put")?.inputs["stdin"]).toBe("[secret]");
+    expect(JSON.stringify(resources)).not.toContain("a-password");
   });
 
   test("data roots move one after the other, before Docker's configuration", async () => {
