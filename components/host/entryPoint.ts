@@ -30,7 +30,7 @@ export class EntryPoint extends pulumi.ComponentResource {
         connection: host.connection,
         create: install,
         update: install,
-        delete: `sudo -n ${ENTRY_POINT} leave ${args.stack} </dev/null`,
+        delete: `sudo -n ${ENTRY_POINT} leave ${args.stack}`,
         stdin: installScript() + bundle,
         addPreviousOutputInEnv: false,
       },
