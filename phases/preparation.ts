@@ -2,6 +2,8 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { hostConnection, observeHost, readLoginKey, type LoginKey } from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
+import type { Observation } from "../components/host/observation.ts";
+import { PlanReport } from "../components/host/plan.ts";
 import type { Settings } from "../components/settings/index.ts";
 import { secretsOfPhase } from "../components/settings/secrets.ts";
 import type { PhaseOutputs } from "./index.ts";
@@ -19,30 +21,36 @@ export async function withHost(
   const gaps = findGaps(settings, key);
   const blocking = gaps.filter((gap) => gap.blocks);
   if (!pulumi.runtime.isDryRun() && blocking.length > 0) {
-    throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking.map(describe).join("\n")}`);
+    throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking.map(describeGap).join("\n")}`);
   }
 
   const observation = await observeHost(settings, key);
+  const report = new PlanReport();
   const outputs = await build({
     connection: hostConnection(settings.host, key),
     provider: new command.Provider("host"),
     observation,
+    report,
   });
-
   if (pulumi.runtime.isDryRun()) {
-    const blind = "blind" in observation ? [`Blind: ${observation.blind}. What the host has now is not compared.`] : [];
-    const missing =
-      gaps.length === 0
-        ? []
-        : [
-            `Not known yet (up is refused without those marked *; \`npm run doctor\` reads from the host what it can):`,
-            ...gaps.map(describe),
-          ];
-    if (blind.length + missing.length > 0) {
-      void pulumi.log.info([...blind, ...missing].join("\n"));
-    }
+    void pulumi.log.info(describePlan(settings, observation, report, gaps));
   }
   return outputs;
+}
+
+/** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
+function describePlan(settings: Settings, observation: Observation, report: PlanReport, gaps: Gap[]): string {
+  const parts = [`What happens to ${settings.host.name}, in this order:\n${report.toString()}`];
+  if ("blind" in observation) {
+    parts.push(`Blind: ${observation.blind}. What the host has now is not compared.`);
+  }
+  if (gaps.length > 0) {
+    parts.push(
+      "Not known yet (up is refused without those marked *; `npm run doctor` reads from the host what it can):\n" +
+        gaps.map(describeGap).join("\n"),
+    );
+  }
+  return parts.join("\n\n");
 }
 
 /** Stands for a secret that is not in the site file yet: Pulumi shows it as not known. */
@@ -84,6 +92,6 @@ function findGaps(settings: Settings, key: LoginKey): Gap[] {
   return [...login, ...secrets, ...facts];
 }
 
-function describe({ what, howToFind, blocks }: Gap): string {
+function describeGap({ what, howToFind, blocks }: Gap): string {
   return `  ${blocks ? "*" : "-"} ${what} (${howToFind})`;
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan, type Reason } from "./plan.ts";
+import type { ItemPlan, Reason } from "./plan.ts";
 
 export interface DataRootArgs extends Reason {
   /** Folder that moves. */
@@ -23,7 +23,7 @@ export class DataRoot extends pulumi.ComponentResource {
 
   constructor(name: string, args: DataRootArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DataRoot", name, args, { ...opts, protect: true });
-    announce(planDataRoot(args, host.observation), args, this);
+    host.report.add(name, planDataRoot(args, host.observation), args);
     const moved = hostCommand(
       `${name}-move`,
       {

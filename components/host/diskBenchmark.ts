@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
-import { announce, type Reason } from "./plan.ts";
+import type { Reason } from "./plan.ts";
 
 export interface DiskBenchmarkArgs extends Reason {
   /** Kernel names of the disks, `sdb` for instance. Only read from, so a letter that moved does no harm. */
@@ -16,13 +16,13 @@ export class DiskBenchmark extends pulumi.ComponentResource {
 
   constructor(name: string, args: DiskBenchmarkArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DiskBenchmark", name, args, opts);
-    announce(
+    host.report.add(
+      name,
       {
         state: "not measured",
         sentence: `hdparm -Tt reads from ${args.disks.join(", ")} for about ${10 * args.disks.length} s and the figures are recorded; nothing is written`,
       },
       args,
-      this,
     );
     const measured = hostCommand(
       `${name}-run`,

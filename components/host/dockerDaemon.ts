@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "./host.ts";
 import { HostFile } from "./hostFile.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan, type Reason } from "./plan.ts";
+import type { ItemPlan, Reason } from "./plan.ts";
 import { renderDaemonJson, type DaemonOptions } from "./render/daemonJson.ts";
 
 const PATH = "/etc/docker/daemon.json";
@@ -19,7 +19,7 @@ export class DockerDaemon extends pulumi.ComponentResource {
   constructor(name: string, args: DockerDaemonArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DockerDaemon", name, args, opts);
     const content = renderDaemonJson(args);
-    announce(planDockerDaemon(content, host.observation), args, this);
+    host.report.add(name, planDockerDaemon(content, host.observation), args);
     const file = new HostFile(
       `${name}-json`,
       { path: PATH, content, validate: "docker-daemon", activate: "docker" },

@@ -2,7 +2,6 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { installScript, scriptBundle, sha256 } from "./bundle.ts";
 import { ENTRY_POINT, type Host } from "./host.ts";
-import { announce } from "./plan.ts";
 
 export interface EntryPointArgs {
   /** Stack that uses the entry point; the last stack to be destroyed takes it away. */
@@ -17,10 +16,10 @@ export class EntryPoint extends pulumi.ComponentResource {
   constructor(name: string, args: EntryPointArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     const bundle = scriptBundle();
     super("twisterlab:host:EntryPoint", name, { ...args, sha256: sha256(bundle) }, opts);
-    announce(
+    host.report.add(
+      name,
       { state: "not measured", sentence: `installs ${ENTRY_POINT}, made of components/host/scripts` },
       { why: "every host item below calls it by sudo" },
-      this,
     );
 
     const install = `sudo -n bash -s -- ${sha256(bundle)} ${args.stack}`;

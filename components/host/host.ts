@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { sha256 } from "./bundle.ts";
 import type { Observation } from "./observation.ts";
+import type { PlanReport } from "./plan.ts";
 import { renderParameters, type Parameters } from "./render/parameters.ts";
 
 /** The host as the components see it: the way in, and what was observed there before the plan was made. */
@@ -9,6 +10,8 @@ export interface Host {
   readonly connection: pulumi.Input<command.types.input.remote.ConnectionArgs>;
   readonly provider: command.Provider;
   readonly observation: Observation;
+  /** Where every item says what will happen to it. */
+  readonly report: PlanReport;
 }
 
 /** Path of the one root-owned program that the account we apply with may run by sudo. */

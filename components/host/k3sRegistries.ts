@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "./host.ts";
 import { HostFile } from "./hostFile.ts";
-import { announce, type Reason } from "./plan.ts";
+import type { Reason } from "./plan.ts";
 import { renderRegistriesYaml } from "./render/registriesYaml.ts";
 
 const PATH = "/etc/rancher/k3s/registries.yaml";
@@ -27,13 +27,13 @@ export class K3sRegistries extends pulumi.ComponentResource {
   constructor(name: string, args: K3sRegistriesArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     const { password, ...rest } = args;
     super("twisterlab:host:K3sRegistries", name, rest, opts);
-    announce(
+    host.report.add(
+      name,
       {
         state: "not measured",
         sentence: `${PATH}: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
       },
       args,
-      this,
     );
 
     const dependsOn: pulumi.Resource[] = [];

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { HostFacts } from "./facts.ts";
 import { hostCommand, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { announce, gib, type ItemPlan, type Reason } from "./plan.ts";
+import { gib, type ItemPlan, type Reason } from "./plan.ts";
 
 /** Which volume, and how big. Sizes in bytes. */
 export interface LogicalVolumeArgs extends Reason {
@@ -32,7 +32,7 @@ export class LogicalVolume extends pulumi.ComponentResource {
 
   constructor(name: string, args: LogicalVolumeArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:LogicalVolume", name, args, { ...opts, protect: true });
-    announce(planLogicalVolume(args, host.observation), args, this);
+    host.report.add(name, planLogicalVolume(args, host.observation), args);
 
     const common = { volume_group: args.volumeGroup, metadata_backup: args.metadataBackup };
     const dependsOn: pulumi.Resource[] = [];

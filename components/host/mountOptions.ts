@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { announce, type ItemPlan, type Reason } from "./plan.ts";
+import type { ItemPlan, Reason } from "./plan.ts";
 
 export interface MountOptionsArgs extends Reason {
   /** Mount point whose line in /etc/fstab is changed. */
@@ -16,7 +16,7 @@ export class MountOptions extends pulumi.ComponentResource {
 
   constructor(name: string, args: MountOptionsArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:MountOptions", name, args, opts);
-    announce(planMountOptions(args, host.observation), args, this);
+    host.report.add(name, planMountOptions(args, host.observation), args);
     const put = hostCommand(
       `${name}-put`,
       {

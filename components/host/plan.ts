@@ -1,5 +1,3 @@
-import * as pulumi from "@pulumi/pulumi";
-
 /** How what a host item wants compares with what was observed. */
 export type ItemState = "in sync" | "will change" | "not measured";
 
@@ -16,9 +14,22 @@ export interface Reason {
   why: string;
 }
 
-/** Prints the plan of an item under the item's own name. */
-export function announce(plan: ItemPlan, { why }: Reason, resource: pulumi.Resource): void {
-  void pulumi.log.info(`${plan.state}: ${plan.sentence}; because ${why}`, resource);
+/** The plans of a phase's host items, in the order in which they will be carried out. */
+export class PlanReport {
+  readonly #items: (ItemPlan & Reason & { name: string })[] = [];
+
+  add(name: string, plan: ItemPlan, { why }: Reason): void {
+    this.#items.push({ name, ...plan, why });
+  }
+
+  /** The report as a page: a numbered item, what will happen to it, and why. */
+  toString(): string {
+    return this.#items
+      .map(
+        ({ name, state, sentence, why }, index) => `${index + 1}. ${name} (${state}): ${sentence}\n   because ${why}`,
+      )
+      .join("\n");
+  }
 }
 
 /** Bytes as a reviewer reads them: GiB with one decimal, or MiB below one GiB. */

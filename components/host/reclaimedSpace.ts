@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostCommand, type Host } from "./host.ts";
-import { announce, type Reason } from "./plan.ts";
+import type { Reason } from "./plan.ts";
 
 /** What may be removed because it can be had again. */
 export interface ReclaimedSpaceArgs extends Reason {
@@ -24,13 +24,13 @@ export class ReclaimedSpace extends pulumi.ComponentResource {
       ...(args.images ? ["unused images and old build cache"] : []),
       ...(args.packages ? ["package caches and unneeded packages"] : []),
     ];
-    announce(
+    host.report.add(
+      name,
       {
         state: "will change",
         sentence: `frees space on /: ${removed.join(", ")}; never a volume, a container or a log; cannot be undone`,
       },
       args,
-      this,
     );
     const reclaimed = hostCommand(
       `${name}-run`,

@@ -35,8 +35,11 @@ describe("the first preview on a fresh machine", () => {
     expect(first.code).toBe(0);
     expect(first.stdout).toContain("Previewing update (edge-phase-1)");
     expect(first.stdout).not.toMatch(/warning|deprecat|\$PATH/i);
-    for (const item of ["entry-point", "root-volume", "mount-options", "docker-daemon", "k3s-registries"]) {
-      expect(first.stdout).toMatch(new RegExp(`twisterlab:host:\\w+ \\(${item}\\):\\n    \\w.*; because \\w`));
+    const items = ["entry-point", "root-volume", "mount-options", "docker-daemon", "k3s-registries", "disk-benchmark"];
+    for (const [index, item] of items.entries()) {
+      expect(first.stdout).toMatch(
+        new RegExp(`\\n    ${index + 1}\\. ${item} \\(not measured\\): \\w.*\\n       because \\w`),
+      );
     }
     expect(first.stdout).toContain("/dev/ubuntu-vg/ubuntu-lv grows from 100 GiB (recorded) to 150 GiB");
     expect(first.stdout).toContain("* twisterlab-edge:host.ssh.hostKey");

@@ -91,7 +91,7 @@ describe("a preview that reaches the host", () => {
   test("says in sync of what is in sync", async () => {
     giveFacts(150 * GIB, "{}");
     const { stdout } = await edge.npm(["preview", "--", "1"]);
-    expect(stdout).toContain("in sync: /dev/ubuntu-vg/ubuntu-lv has 150 GiB");
+    expect(stdout).toContain("root-volume (in sync): /dev/ubuntu-vg/ubuntu-lv has 150 GiB");
   });
 
   test.each([
@@ -114,7 +114,7 @@ describe("a preview that reaches the host", () => {
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`Blind: .*${reason}`));
-    expect(stdout).toContain("not measured: /dev/ubuntu-vg/ubuntu-lv");
+    expect(stdout).toContain("root-volume (not measured): /dev/ubuntu-vg/ubuntu-lv");
   });
 
   test("asks nothing of a host that shows another key", async () => {
