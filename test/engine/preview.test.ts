@@ -38,7 +38,7 @@ describe("the first preview on a fresh machine", () => {
     const items = ["entry-point", "root-volume", "mount-options", "docker-daemon", "k3s-registries", "disk-benchmark"];
     for (const [index, item] of items.entries()) {
       expect(first.stdout).toMatch(
-        new RegExp(`\\n    ${index + 1}\\. ${item} \\(not measured\\): \\w.*\\n       because \\w`),
+        new RegExp(`\\n    ${index + 1}\\. ${item} \\(not measured\\): \\S.*\\n       because \\w`),
       );
     }
     expect(first.stdout).toContain("/dev/ubuntu-vg/ubuntu-lv grows from 100 GiB (recorded) to 150 GiB");

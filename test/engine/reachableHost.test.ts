@@ -239,4 +239,18 @@ describe("secrets", () => {
       "disk-benchmark run",
     ]);
   });
+
+  test("a preview right after shows no change of the host", async () => {
+    const { stdout } = await edge.npm(["preview", "--", "1", "--json"]);
+    const { steps, changeSummary } = JSON.parse(stdout) as {
+      steps: { op: string; urn: string }[];
+      changeSummary: Record<string, number>;
+    };
+    // The cluster's objects could not be made; a step that changes nothing is only counted.
+    expect(steps.filter(({ op }) => op !== "same").map(({ urn }) => urn.split("::").at(-1))).toEqual(
+      expect.arrayContaining(["registry-namespace"]),
+    );
+    expect(steps.filter(({ op, urn }) => op !== "same" && /twisterlab:host|command:remote/.test(urn))).toEqual([]);
+    expect(changeSummary["same"]).toBeGreaterThan(12);
+  });
 });
