@@ -1,8 +1,6 @@
 import type { Settings } from "../components/settings/index.ts";
 import { buildPhase1 } from "./phase1Foundation.ts";
-
-/** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
-export type PhaseOutputs = Record<string, unknown>;
+import type { PhaseOutputs } from "./preparation.ts";
 
 /** Builds the resources of a phase. */
 export type BuildPhase = (settings: Settings) => Promise<PhaseOutputs>;

@@ -10,8 +10,7 @@ import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logica
 import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
-import type { PhaseOutputs } from "./index.ts";
-import { unknownSecret, withHost } from "./preparation.ts";
+import { unknownSecret, withHost, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {

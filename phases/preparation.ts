@@ -6,7 +6,9 @@ import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
 import type { Settings } from "../components/settings/index.ts";
 import { secretsOfPhase } from "../components/settings/secrets.ts";
-import type { PhaseOutputs } from "./index.ts";
+
+/** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
+export type PhaseOutputs = Record<string, unknown>;
 
 /**
  * What every phase does before its first resource: observes the host, says what is not known yet, and refuses to apply
