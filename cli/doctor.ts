@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { stringify } from "yaml";
-import { readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import { expandHome, readLoginKey, type LoginKey } from "../components/host/connection.ts";
 import { everyBlockDevice, type HostFacts } from "../components/host/facts.ts";
 import { observe, scanHostKey, type Observation } from "../components/host/observation.ts";
 import { gib } from "../components/host/plan.ts";
@@ -61,7 +61,9 @@ async function checkThisMachine(site: Site): Promise<LoginKey> {
     ...toolchain.items.map(({ name, version, why }) => `${name} ${version}: ${why}`),
     `state: ${findBackend().url}`,
     "missing" in key ? key.missing : `SSH key: ${site.settings.host.ssh.keyFile}`,
-    existsSync(kubeconfigFile) ? `kubeconfig: ${kubeconfigFile}` : `there is no kubeconfig at ${kubeconfigFile}`,
+    existsSync(expandHome(kubeconfigFile))
+      ? `kubeconfig: ${kubeconfigFile}`
+      : `there is no kubeconfig at ${kubeconfigFile}`,
   ]);
   return key;
 }

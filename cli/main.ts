@@ -74,5 +74,10 @@ function report(error: unknown): number {
     console.error(`error: ${error.message}`);
     return error.exitCode;
   }
-  throw error;
+  // Not foreseen, or the toolchain's own sentence. The stack trace is for whoever mends this program.
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  if (process.env["TWISTERLAB_DEBUG"] !== undefined) {
+    console.error(error);
+  }
+  return EXIT.error;
 }

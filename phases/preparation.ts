@@ -13,7 +13,8 @@ export type PhaseOutputs = Record<string, unknown>;
 /**
  * What every phase does before its first resource: observes the host, says what is not known yet, and refuses to apply
  * without what safety needs.
- * @throws RunError in `up` and `destroy`, before anything is touched, with everything that is missing.
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, or when another machine answers.
+ *   (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
 export async function withHost(
   settings: Settings,
@@ -27,6 +28,9 @@ export async function withHost(
   }
 
   const observation = await observeHost(settings, key);
+  if (!pulumi.runtime.isDryRun() && "wrongMachine" in observation) {
+    throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
+  }
   const report = new PlanReport();
   const outputs = await build({
     connection: hostConnection(settings.host, key),
@@ -42,7 +46,7 @@ export async function withHost(
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
 function describePlan(settings: Settings, observation: Observation, report: PlanReport, gaps: Gap[]): string {
-  const parts = [`What happens to ${settings.host.name}, in this order:\n${report.toString()}`];
+  const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
   if ("blind" in observation) {
     parts.push(`Blind: ${observation.blind}. What the host has now is not compared.`);
   }

@@ -12,7 +12,10 @@ import { runVitest, type TestRun } from "./support/vitest.ts";
  * @returns how many steps failed, and the unit tests' counts.
  */
 export async function check(): Promise<{ failed: number; unit: TestRun }> {
-  requireSystemPackages([{ command: "shellcheck", debianPackage: "shellcheck" }]);
+  requireSystemPackages([
+    { command: "shellcheck", debianPackage: "shellcheck" },
+    { command: "rsync", debianPackage: "rsync" },
+  ]);
   const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-check-"));
   try {
     // What runs on the host is the bundle: a name that one file defines and another uses is only seen there.

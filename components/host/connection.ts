@@ -21,10 +21,9 @@ export function readLoginKey(keyFile: string, agentSocket: string | undefined): 
       ? { missing: "no ssh-agent is running (SSH_AUTH_SOCK is not set)" }
       : { agent: agentSocket };
   }
-  const path = keyFile.startsWith("~/") ? join(homedir(), keyFile.slice(2)) : keyFile;
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readFileSync(expandHome(keyFile), "utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT") {
@@ -40,7 +39,28 @@ export function readLoginKey(keyFile: string, agentSocket: string | undefined): 
       `host.ssh.keyFile: ${keyFile} is not a private key (its first line should be -----BEGIN ... PRIVATE KEY-----)`,
     );
   }
+  if (isEncrypted(text)) {
+    throw new pulumi.RunError(
+      `host.ssh.keyFile: ${keyFile} is protected by a passphrase; load it with ssh-add and write \`keyFile: agent\``,
+    );
+  }
   return { privateKey: text };
+}
+
+/** A path on this machine, with `~/` (or `~\\`, on Windows) for the home folder. */
+export function expandHome(path: string): string {
+  return /^~[/\\]/.test(path) ? join(homedir(), path.slice(2)) : path;
+}
+
+/** Whether a private key needs a passphrase: said in the heading of PEM, in the first field of OpenSSH's own form. */
+function isEncrypted(key: string): boolean {
+  if (!key.startsWith("-----BEGIN OPENSSH PRIVATE KEY-----")) {
+    return key.includes("ENCRYPTED");
+  }
+  const body = Buffer.from(key.split("\n").slice(1, 3).join(""), "base64");
+  const magic = "openssh-key-v1\0".length;
+  const cipher = body.subarray(magic + 4, magic + 4 + body.readUInt32BE(magic)).toString("latin1");
+  return cipher !== "none";
 }
 
 /** The connection that every command of the host uses. Unknown to Pulumi as long as the site file lacks the host key. */

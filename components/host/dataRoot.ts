@@ -49,15 +49,22 @@ export class DataRoot extends pulumi.ComponentResource {
 /** What the preview says of the move. */
 export function planDataRoot(args: DataRootArgs, observation: Observation): ItemPlan {
   const target = `${args.mount}/${args.path.split("/").at(-1) ?? ""}`;
-  if ("facts" in observation && observation.facts.mounts.some((mount) => mount.target === args.path)) {
-    return { state: "in sync", sentence: `${args.path} is a mount of its own` };
+  if ("facts" in observation) {
+    const { mounts } = observation.facts;
+    const there = mounts.find((mount) => mount.target === args.path);
+    const disk = mounts.find((mount) => mount.target === args.mount);
+    if (there !== undefined) {
+      return disk !== undefined && there.source === `${disk.source}[/${args.path.split("/").at(-1) ?? ""}]`
+        ? { state: "in sync", sentence: `${args.path} is on ${args.mount}` }
+        : { state: "differs", sentence: `${args.path} is a mount already, from ${there.source}: up will refuse` };
+    }
   }
   const format =
     args.format === "none" ? "" : `; the disk ${args.diskSerial}, which must be empty, gets ${args.format}`;
   const outage =
     args.path === "/var/lib/docker" ? "Docker and its containers stand still" : "K3s and all its pods stand still";
   return {
-    state: "facts" in observation ? "will change" : "not measured",
+    state: "facts" in observation ? "differs" : "not measured",
     sentence: `${args.path} moves to ${target}${format}; ${outage} while the last differences are copied; the old data stays in ${args.path}.before-twisterlab-edge`,
   };
 }

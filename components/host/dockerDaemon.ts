@@ -11,7 +11,8 @@ export type DockerDaemonArgs = DaemonOptions & Reason;
 
 /**
  * The Docker daemon's configuration. The daemon is reloaded first, which turns live-restore on, and then restarted:
- * its containers stay up. K3s runs on containerd and does not notice.
+ * its containers stay up. K3s runs on containerd and does not notice. Bringing back a file without live-restore restarts
+ * the containers.
  */
 export class DockerDaemon extends pulumi.ComponentResource {
   readonly path: pulumi.Output<string>;
@@ -34,10 +35,14 @@ export class DockerDaemon extends pulumi.ComponentResource {
 /** What the preview says of daemon.json: the keys that change, with both values. */
 export function planDockerDaemon(content: string, observation: Observation): ItemPlan {
   const wanted = JSON.parse(content) as Record<string, unknown>;
+  const restart =
+    wanted["live-restore"] === true
+      ? "Docker is reloaded, then restarted, its containers stay up"
+      : "Docker is restarted, and its containers with it";
   if ("blind" in observation) {
     return {
       state: "not measured",
-      sentence: `${PATH} has ${Object.keys(wanted).length} keys (${Object.keys(wanted).join(", ")}); Docker is reloaded, then restarted, its containers stay up`,
+      sentence: `${PATH} has ${Object.keys(wanted).length} keys (${Object.keys(wanted).join(", ")}); ${restart}`,
     };
   }
   const current = observation.facts.dockerDaemon;
@@ -47,8 +52,8 @@ export function planDockerDaemon(content: string, observation: Observation): Ite
   const there = readJson(current ?? "{}");
   const changes = there === undefined ? "is not valid JSON and is replaced" : describeChanges(there, wanted);
   return {
-    state: "will change",
-    sentence: `${PATH} ${changes}; Docker is reloaded, then restarted, its containers stay up`,
+    state: "differs",
+    sentence: `${PATH} ${changes}; ${restart}`,
   };
 }
 

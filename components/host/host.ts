@@ -14,7 +14,7 @@ export interface Host {
   readonly report: PlanReport;
 }
 
-/** Path of the one root-owned program that the account we apply with may run by sudo. */
+/** Path of the root-owned program that the host items are carried out by. */
 export const ENTRY_POINT = "/usr/local/sbin/twisterlab-edge";
 
 export interface HostCommandArgs {

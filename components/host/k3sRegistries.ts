@@ -31,7 +31,7 @@ export class K3sRegistries extends pulumi.ComponentResource {
       name,
       {
         state: "not measured",
-        sentence: `${PATH}: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
+        sentence: `${PATH}, replaced as a whole: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
       },
       args,
     );

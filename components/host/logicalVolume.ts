@@ -81,25 +81,26 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
   if (volume === undefined || group === undefined) {
     return { state: "not measured", sentence: `${device} is not on this host: up will refuse` };
   }
-  const missing = args.size - volume.size;
+  // LVM gives space in whole extents.
+  const missing = Math.ceil(args.size / group.extentSize) * group.extentSize - volume.size;
   if (missing === 0) {
     return { state: "in sync", sentence: `${device} has ${gib(args.size)}` };
   }
   if (missing < 0) {
     return {
-      state: "will change",
+      state: "differs",
       sentence: `${device} has ${gib(volume.size)}, more than the ${gib(args.size)} wanted: up will refuse, a volume is never shrunk`,
     };
   }
   const free = `${args.volumeGroup} has ${gib(group.free)} free`;
   if (args.addDisk === undefined && missing > group.free - args.reserve) {
     return {
-      state: "will change",
+      state: "differs",
       sentence: `${device} has ${gib(volume.size)}, wanted ${gib(args.size)}, but ${free} and ${gib(args.reserve)} must stay free: up will refuse`,
     };
   }
   return {
-    state: "will change",
+    state: "differs",
     sentence: `${device} has ${gib(volume.size)}, wanted ${gib(args.size)}, ${free}: grows by ${gib(missing)} while mounted, ${args.filesystem} with it${joins}; cannot be undone`,
   };
 }

@@ -50,10 +50,13 @@ export function planMountOptions(args: MountOptionsArgs, observation: Observatio
     (option) => !live.options.includes(option) && !(option === "nodiratime" && live.options.includes("noatime")),
   );
   if (missing.length === 0) {
-    return { state: "in sync", sentence: `${args.mount} carries ${wanted}` };
+    return {
+      state: "in sync",
+      sentence: `${args.mount} carries ${wanted} (asked of the live mount, not of /etc/fstab)`,
+    };
   }
   return {
-    state: "will change",
+    state: "differs",
     sentence: `${args.mount} has ${live.options.join(",")}: ${missing.join(",")} added in /etc/fstab and by a remount`,
   };
 }

@@ -3,7 +3,10 @@ import type { ServerHostKeyAlgorithm } from "ssh2";
 import { parseFacts, type HostFacts } from "./facts.ts";
 
 /** What is known of the host before the plan is made: its facts, or why there are none. */
-export type Observation = { readonly facts: HostFacts } | { readonly blind: string };
+export type Observation =
+  | { readonly facts: HostFacts }
+  /** `wrongMachine`: another machine answered under the address. */
+  | { readonly blind: string; readonly wrongMachine?: true };
 
 /** How to reach the host to observe it. */
 export interface ObserveTarget {
@@ -32,6 +35,7 @@ export async function observe(target: ObserveTarget): Promise<Observation> {
     const facts = parseFacts(text);
     if (target.machineId !== undefined && facts.machineId !== target.machineId) {
       return {
+        wrongMachine: true,
         blind: `${target.address} is another machine: its machine-id is ${facts.machineId ?? "not readable"}, the site file has ${target.machineId}`,
       };
     }
@@ -114,15 +118,20 @@ async function runOnHost(target: ObserveTarget, command: string, input: string):
       });
     });
     const expected = target.hostKey.split(" ")[1] ?? "";
-    client.connect({
-      host: target.address,
-      port: target.port,
-      username: target.user,
-      ...target.auth,
-      readyTimeout: target.timeout * 1000,
-      algorithms: { serverHostKey: hostKeyAlgorithms(target.hostKey) },
-      hostVerifier: (key: Buffer) => key.toString("base64") === expected,
-    });
+    try {
+      client.connect({
+        host: target.address,
+        port: target.port,
+        username: target.user,
+        ...target.auth,
+        readyTimeout: target.timeout * 1000,
+        algorithms: { serverHostKey: hostKeyAlgorithms(target.hostKey) },
+        hostVerifier: (key: Buffer) => key.toString("base64") === expected,
+      });
+    } catch (error) {
+      // A key that the library cannot read is not said by an event.
+      fail((error as Error).message);
+    }
   });
 }
 

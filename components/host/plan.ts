@@ -1,5 +1,5 @@
 /** How what a host item wants compares with what was observed. */
-export type ItemState = "in sync" | "will change" | "not measured";
+export type ItemState = "in sync" | "differs" | "not measured";
 
 /** One line of a preview: what will happen to a host item, and why. */
 export interface ItemPlan {

@@ -4,7 +4,10 @@ import type { Reason } from "./plan.ts";
 
 /** What may be removed because it can be had again. */
 export interface ReclaimedSpaceArgs extends Reason {
-  /** Docker's dangling images and build cache older than a week, and K3s' images that no container uses. */
+  /**
+   * Docker's dangling images and build cache older than a week, and K3s' images that no container uses and that came
+   * from a registry.
+   */
   images: boolean;
   /** Package caches, and packages and kernels that nothing needs. */
   packages: boolean;
@@ -27,7 +30,7 @@ export class ReclaimedSpace extends pulumi.ComponentResource {
     host.report.add(
       name,
       {
-        state: "will change",
+        state: "differs",
         sentence: `frees space on /: ${removed.join(", ")}; never a volume, a container or a log; cannot be undone`,
       },
       args,

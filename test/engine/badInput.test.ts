@@ -85,3 +85,14 @@ describe("one clear sentence for", () => {
     expect(plain.stdout).toContain("phase 4 is not declared yet; declared: 1");
   });
 });
+
+test("an object that goes through a provider nobody named is refused by the engine", async () => {
+  await edge.npm(["preview", "--", "1"]);
+  writeFileSync(
+    join(edge.folder, "index.ts"),
+    'import * as kubernetes from "@pulumi/kubernetes";\nnew kubernetes.core.v1.Namespace("stray", {});\n',
+  );
+  const { code, stdout } = await edge.npm(["preview", "--", "1"]);
+  expect(code).not.toBe(0);
+  expect(stdout).toMatch(/default provider for 'kubernetes' disabled/i);
+});

@@ -32,7 +32,7 @@ test("the README's commands are scripts of package.json, and its folders are the
 
 test("the README's preview is what the program prints", () => {
   const golden = read("test/unit/phases/__golden__/phase1.messages.txt").split("\n");
-  const shown = /```text\n(What happens[\s\S]*?)\n```/.exec(read("README.md"))?.[1]?.split("\n") ?? [];
+  const shown = /```text\n(What phase 1[\s\S]*?)\n```/.exec(read("README.md"))?.[1]?.split("\n") ?? [];
   // The tail of Pulumi's own, and the cuts.
   const ours = shown.filter((line) => !/^\s*\.\.\.$|^Resources:|to create$/.test(line));
   expect(ours.length).toBeGreaterThan(8);

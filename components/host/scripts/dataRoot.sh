@@ -3,78 +3,116 @@
 #
 # The new place is a bind mount in /etc/fstab, which serves Docker and K3s alike, and the service is told to wait for it:
 # without that a missing disk would let it start on an empty folder.
+#
+# `record`, `target`, `old` and `line` are global: put_back needs them from a trap, when the function is gone.
 
 data_root_move() {
   read_params item path disk_serial mount format service
   need item path disk_serial mount format service
   need_commands rsync findmnt lsblk systemctl
-  local path=${PARAM[path]} mount=${PARAM[mount]} service=${PARAM[service]} target copied record
+  local path=${PARAM[path]} mount=${PARAM[mount]} service=${PARAM[service]} copied differences
   target=$mount/$(basename -- "$path") record=$(item_folder "${PARAM[item]}")
+  old=$path.before-twisterlab-edge line="$target $path none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0"
 
-  if mountpoint --quiet -- "$path" && [[ $(findmnt -no SOURCE -- "$path") == *"[/$(basename -- "$path")]" ]]; then
+  # A run that was killed, or a power cut, while the service stood: back to the old data first.
+  [[ ! -e $record/switching ]] || put_back "$path" "$service"
+  if mountpoint --quiet -- "$path"; then
+    [[ $(findmnt -no SOURCE -- "$path") == "$(findmnt -no SOURCE -- "$mount")[/$(basename -- "$path")]" ]] \
+      || refuse "$path is a mount already, and not from $mount"
     say "$path is on $mount"
     return 0
   fi
   [[ -d $path && ! -L $path ]] || refuse "$path is not a folder"
-  [[ ! -e $path.before-twisterlab-edge ]] || refuse "$path.before-twisterlab-edge exists from an earlier move"
-  prepare_disk "$mount" "${PARAM[disk_serial]}" "${PARAM[format]}"
+  [[ ! -e $old ]] || refuse "$old exists from an earlier move"
   [[ ! -e $target ]] || refuse "$target exists already"
-  enough_room "$path" "$mount"
+  containers_stop_with "$service"
+  prepare_disk "$mount" "${PARAM[disk_serial]}" "${PARAM[format]}"
+  copied=$target.partial
+  enough_room "$path" "$mount" "$copied"
 
   # First copy while the service runs, second while it stands: the outage is only the difference.
-  copied=$target.partial
-  rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete -- "$path/" "$copied/" || true
+  copy "$path/" "$copied/" || true
+  : > "$record/switching"
+  sync -- "$record"
+  # Whatever fails from here on, also a command nobody asked about: the service runs on its old data again.
+  trap 'put_back "${PARAM[path]}" "${PARAM[service]}"; failed_old_state_back "${PARAM[path]} was not moved"' EXIT
   stop_service "$service"
-  if ! rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete -- "$path/" "$copied/" \
-    || [[ -n $(rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete --dry-run --itemize-changes --checksum -- "$path/" "$copied/") ]]; then
-    start_service "$service" || failed_needs_help "$service does not start again"
-    failed_old_state_back "the copy of $path differs from its source"
-  fi
-
-  keep_original /etc/fstab "$record"
+  copy "$path/" "$copied/"
+  differences=$(copy --dry-run --itemize-changes --checksum "$path/" "$copied/")
+  [[ -z $differences ]]
   mv -T -- "$copied" "$target"
-  mv -T -- "$path" "$path.before-twisterlab-edge"
+  mv -T -- "$path" "$old"
   mkdir -m 0711 -- "$path"
-  add_fstab_line "$target $path none bind,x-systemd.requires-mounts-for=$mount 0 0"
+  add_fstab_line "$line"
   wait_for_mount "$service" "$path"
-  if mount -- "$path" && start_service "$service"; then
-    sha256sum < /etc/fstab | cut -d' ' -f1 > "$record/installed"
-    say "moved $path to $target; the old data is in $path.before-twisterlab-edge"
-    return 0
-  fi
-  switch_back "$path" "$service" "$record"
-  failed_old_state_back "$service does not run from $target"
+  mount -- "$path"
+  start_service "$service"
+  : > "$record/installed"
+  rm -f -- "$record/switching"
+  trap - EXIT
+  say "moved $path to $target; the old data is in $old"
 }
 
 data_root_undo() {
   read_params item path disk_serial mount format service
   need item path mount service
-  local path=${PARAM[path]} service=${PARAM[service]} record
-  record=$(item_folder "${PARAM[item]}")
+  local path=${PARAM[path]} service=${PARAM[service]} mount=${PARAM[mount]}
+  target=$mount/$(basename -- "$path") record=$(item_folder "${PARAM[item]}")
+  old=$path.before-twisterlab-edge line="$target $path none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0"
+  [[ ! -e $record/switching ]] || put_back "$path" "$service"
   if [[ ! -e $record/installed ]]; then
     say "$path was never moved by us"
     return 0
   fi
-  [[ -d $path.before-twisterlab-edge ]] || refuse "the data from before the move is gone: $path stays on ${PARAM[mount]}"
+  [[ -d $old ]] || refuse "the data from before the move is gone: $path stays on $mount"
+  containers_stop_with "$service"
   # What was written since the move is only on the new disk: it is copied back before the switch.
-  enough_room "$path" "$(dirname -- "$path")"
-  stop_service "$service"
-  rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete -- "$path/" "$path.before-twisterlab-edge/" \
-    || { start_service "$service" && failed_old_state_back "$path could not be copied back"; }
-  switch_back "$path" "$service" "$record"
+  enough_room "$path" "$(dirname -- "$path")" "$old"
+  if ! { stop_service "$service" && copy "$path/" "$old/"; }; then
+    start_service "$service" || failed_needs_help "$path could not be copied back, and $service does not start"
+    failed_old_state_back "$path could not be copied back: it stays on $mount"
+  fi
+  : > "$record/switching"
+  rm -f -- "$record/installed"
+  put_back "$path" "$service"
   rm -rf -- "$record"
-  say "moved $path back; the copy on ${PARAM[mount]} was left where it is"
+  say "moved $path back; the copy on $mount was left there"
 }
 
-switch_back() {
+copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
+
+# put_back PATH SERVICE: old data in its place, from wherever the switch was cut off. Runs again freely.
+put_back() {
+  trap - EXIT
+  stop_service "$2" || true
   ! mountpoint --quiet -- "$1" || umount -- "$1" || failed_needs_help "$1 cannot be unmounted"
-  bring_back /etc/fstab "$3/original"
-  rm -f -- "/etc/systemd/system/$2.service.d/50-twisterlab-edge-data-root.conf"
+  drop_fstab_line "$line"
+  rm -f -- "$UNITS/$2.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
-  if ! rmdir -- "$1" || ! mv -T -- "$1.before-twisterlab-edge" "$1"; then
-    failed_needs_help "the old data is in $1.before-twisterlab-edge"
+  if [[ -d $old ]]; then
+    [[ ! -d $1 ]] || rmdir -- "$1" || failed_needs_help "$1 is not empty; the old data is in $old"
+    mv -T -- "$old" "$1" || failed_needs_help "the old data is in $old"
   fi
+  # A later move starts from this copy.
+  [[ ! -d $target || ! -e $record/switching || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
   start_service "$2" || failed_needs_help "$2 does not start on its old data"
+  rm -f -- "$record/switching"
+}
+
+# live-restore lets containers run on, and write on, while the daemon stands.
+containers_stop_with() {
+  [[ $1 == docker ]] || return 0
+  [[ $(docker info --format '{{.LiveRestoreEnabled}} {{.ContainersRunning}}') != "true "[1-9]* ]] \
+    || refuse "containers run and live-restore would keep them writing during the move: stop them first (docker stop)"
+}
+
+drop_fstab_line() {
+  local staged
+  staged=$(mktemp -- "$FSTAB.XXXXXX")
+  cp --archive -- "$FSTAB" "$staged"
+  awk -v line="$1" '$0 != line' "$FSTAB" > "$staged"
+  sync -- "$staged"
+  mv -fT -- "$staged" "$FSTAB"
 }
 
 # prepare_disk MOUNT SERIAL FORMAT: `none` wants the disk mounted there already; `ext4` makes a filesystem on an empty one.
@@ -87,38 +125,52 @@ prepare_disk() {
     return 0
   fi
   [[ $3 == ext4 ]] || refuse "$1 is not a mount point"
-  must_be_empty_disk "$disk"
-  need_commands sfdisk mkfs.ext4 udevadm
-  echo 'type=linux' | sfdisk --quiet --label gpt "$disk"
-  udevadm settle
-  partition=$(lsblk --noheadings --paths --list --output NAME,TYPE "$disk" | awk '$2 == "part" { print $1; exit }')
-  mkfs.ext4 -q -- "$partition"
+  need_commands sfdisk mkfs.ext4 udevadm blkid
+  # The name tells a partition of ours, left by a run that was cut off, from one that holds somebody's data.
+  partition=$(our_partition "$disk")
+  if [[ -z $partition ]]; then
+    must_be_empty_disk "$disk"
+    echo 'type=linux,name=twisterlab-edge' | sfdisk --quiet --label gpt "$disk"
+    udevadm settle
+    partition=$(our_partition "$disk")
+  fi
+  [[ -n $(blkid -s UUID -o value "$partition") ]] || mkfs.ext4 -q -- "$partition"
   mkdir -p -- "$1"
   add_fstab_line "UUID=$(blkid -s UUID -o value "$partition") $1 ext4 defaults,noatime,nofail 0 2"
   mount -- "$1"
 }
 
+# our_partition DISK: the partition that prepare_disk made, if the disk has that one and no other.
+our_partition() {
+  lsblk --noheadings --paths --raw --output NAME,TYPE,PARTLABEL "$1" \
+    | awk '$2 == "part" { count++; if ($3 == "twisterlab-edge") ours = $1 } END { if (count == 1) print ours }'
+}
+
 add_fstab_line() {
   local staged
-  staged=$(mktemp /etc/fstab.XXXXXX)
-  cp --archive -- /etc/fstab "$staged"
+  ! grep --quiet --line-regexp --fixed-strings -- "$1" "$FSTAB" || return 0
+  staged=$(mktemp -- "$FSTAB.XXXXXX")
+  cp --archive -- "$FSTAB" "$staged"
   printf '%s\n' "$1" >> "$staged"
-  validate_fstab "$staged" /etc/fstab
+  validate_fstab "$staged" "$FSTAB"
   sync -- "$staged"
-  mv -fT -- "$staged" /etc/fstab
+  mv -fT -- "$staged" "$FSTAB"
   systemctl daemon-reload
 }
 
 wait_for_mount() {
-  (umask 022 && mkdir -p -- "/etc/systemd/system/$1.service.d")
-  printf '[Unit]\nRequiresMountsFor=%s\n' "$2" > "/etc/systemd/system/$1.service.d/50-twisterlab-edge-data-root.conf"
+  (umask 022 && mkdir -p -- "$UNITS/$1.service.d")
+  printf '[Unit]\nRequiresMountsFor=%s\n' "$2" > "$UNITS/$1.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
 }
 
 enough_room() {
   local used free
-  used=$(du --summarize --one-file-system --block-size=1 -- "$1" | cut -f1)
+  # Files come and go under a running service: du then ends with 1 and is right all the same.
+  used=$( (du --summarize --one-file-system --block-size=1 -- "$1" 2> /dev/null || true) | cut -f1)
   free=$(df --output=avail --block-size=1 -- "$2" | tail -n 1)
+  # What an earlier copy has there already is not needed again.
+  [[ ! -d $3 ]] || free=$((free + $(du --summarize --one-file-system --block-size=1 -- "$3" | cut -f1)))
   # A tenth more than needed: the copy goes on while the service still writes.
   ((free > used + used / 10)) || refuse "$2 has $free bytes free, $1 holds $used"
 }

@@ -3,7 +3,7 @@
 #
 # Parameters: item, path, mode, owner, sha256 of the content, validate (a name below), activate (a name below).
 # The item's record keeps `original` (or `original.absent`) from before the first put, `previous` from before the last,
-# `installed` with the checksum of what we wrote, and `pending` while a put is not proven.
+# `path`, `installed` with the checksum of what we wrote, and `pending` while a put or an undo is not proven.
 
 host_file_put() {
   read_params item path mode owner sha256 validate activate
@@ -13,6 +13,8 @@ host_file_put() {
   [[ ! -L $path ]] || refuse "$path is a symbolic link"
   [[ ! -e $path || -f $path ]] || refuse "$path is not a regular file"
   record=$(item_folder "${PARAM[item]}")
+  [[ ! -e $record/path || $(< "$record/path") == "$path" ]] \
+    || refuse "item ${PARAM[item]} is $(< "$record/path") on this host: undo that one first"
 
   [[ -d $(dirname -- "$path") ]] || (umask 022 && mkdir -p -- "$(dirname -- "$path")")
   staged=$(mktemp -- "$(dirname -- "$path")/.twisterlab-edge.XXXXXX")
@@ -30,8 +32,10 @@ host_file_put() {
   fi
 
   keep_original "$path" "$record"
-  keep_copy "$path" "$record/previous"
-  printf '%s\n' "${PARAM[activate]}" > "$record/pending"
+  printf '%s\n' "$path" > "$record/path"
+  # Of a put that was cut off, `previous` is the last version that worked; what stands there now is unproven.
+  [[ -e $record/pending ]] || keep_copy "$path" "$record/previous"
+  printf '%s\n' "${PARAM[sha256]}" > "$record/pending"
   sync -- "$staged" "$record"
   mv -fT -- "$staged" "$path"
   sync -- "$(dirname -- "$path")"
@@ -55,15 +59,17 @@ host_file_undo() {
     say "$path was never installed by us"
     return 0
   fi
-  if [[ -e $path && -e $record/installed ]] \
+  if [[ -e $path && ! -e $record/pending ]] \
     && ! printf '%s  %s\n' "$(< "$record/installed")" "$path" | sha256sum --check --status; then
     refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
   fi
-  keep_copy "$path" "$record/previous"
+  [[ -e $record/pending ]] || keep_copy "$path" "$record/previous"
+  : > "$record/pending"
   bring_back "$path" "$record/original"
   if ! "activate_${PARAM[activate]//-/_}"; then
     bring_back "$path" "$record/previous"
     "activate_${PARAM[activate]//-/_}" || failed_needs_help "$path: neither the version before us nor ours works"
+    rm -f -- "$record/pending"
     failed_old_state_back "$path: the service did not accept the version from before us"
   fi
   rm -rf -- "$record"
@@ -75,7 +81,7 @@ same_file() {
   [[ -e $2 ]] && cmp --silent -- "$1" "$2" && [[ $(stat -c '%a %u:%g' -- "$1") == "$(stat -c '%a %u:%g' -- "$2")" ]]
 }
 
-# keep_copy PATH COPY: an exact copy, or a mark that there was nothing; never both, at no instant neither.
+# keep_copy PATH COPY: an exact copy, or a mark that there was nothing; at no instant neither.
 keep_copy() {
   if [[ -e $1 ]]; then
     cp --archive -- "$1" "$2.new"
@@ -129,10 +135,22 @@ try:
     there = json.loads(current or b"{}")
 except ValueError:
     sys.exit(0)
-print(" ".join(sorted(set(there) - set(json.load(open(staged))))))
+
+def names(daemon):
+    for key, value in daemon.items():
+        yield key
+        if isinstance(value, dict):
+            yield from (f"{key}.{inner}" for inner in value)
+
+print(" ".join(sorted(set(names(there)) - set(names(json.load(open(staged)))))))
 PY
   )
   [[ -z $lost ]] || refuse "$2 has keys that the site file does not declare ($lost): add them to phase1.docker.extra, or take them out of $2"
+  # Another driver, or the containerd image store, would not see one image or container of today.
+  local driver
+  driver=$(timeout 10 docker info --format '{{.Driver}}') || refuse "Docker does not answer: its storage driver cannot be compared"
+  python3 -c 'import json, sys; sys.exit(json.load(open(sys.argv[1])).get("storage-driver") != sys.argv[2])' "$1" "$driver" \
+    || refuse "Docker runs with the storage driver $driver: with the one of the new $2 its images and containers would be out of sight"
   dockerd --validate --config-file="$1" > /dev/null || refuse "dockerd --validate does not accept the new $2"
 }
 
@@ -162,14 +180,15 @@ validate_certificate() {
 
 activate_none() { :; }
 
-# Reload first: it turns live-restore on, so that the containers outlive the restart that the other keys need.
+# Reload first: it turns live-restore on, so that the containers outlive the restart that the other keys need. Bringing
+# back a file without live-restore stops and starts the containers.
 activate_docker() {
   systemctl is-active --quiet docker && systemctl reload docker && sleep 1
   systemctl reset-failed docker docker.socket 2> /dev/null || true
-  systemctl restart docker && wait_until 60 docker info
+  systemctl restart docker && wait_until 60 timeout 10 docker info
 }
 
 # Pods outlive a restart of k3s; the API server is away for some seconds.
 activate_k3s() {
-  systemctl restart k3s && wait_until 180 k3s kubectl get --raw /readyz
+  systemctl restart k3s && wait_until 180 timeout 10 k3s kubectl get --raw /readyz
 }

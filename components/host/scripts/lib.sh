@@ -3,11 +3,17 @@
 set -Eeuo pipefail
 umask 077
 export LC_ALL=C
+# The lock of take_turn is open in every command; LVM would say so at each call.
+export LVM_SUPPRESS_FD_WARNINGS=1
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 readonly ENTRY=/usr/local/sbin/twisterlab-edge
-# Overridden only by root (sudo drops the variable), to run the verbs against a scratch folder.
+# Overridden only by root (sudo drops the variables), to run the verbs against a scratch folder. /run is memory: a secret
+# that comes by standard input does not touch a disk.
 readonly STATE=${TWISTERLAB_EDGE_STATE:-/var/lib/twisterlab-edge}
+readonly RUN=${TWISTERLAB_EDGE_RUN:-/run}
+readonly FSTAB=${TWISTERLAB_EDGE_FSTAB:-/etc/fstab}
+readonly UNITS=${TWISTERLAB_EDGE_UNITS:-/etc/systemd/system}
 
 declare -A PARAM=()
 
@@ -60,7 +66,7 @@ item_folder() {
   printf '%s' "$STATE/items/$1"
 }
 
-# One change at a time on this host; a second run waits, then says who holds it.
+# One change at a time on this host; a second run waits.
 take_turn() {
   mkdir -p -- "$STATE"
   exec 9> "$STATE/turn"
@@ -78,10 +84,11 @@ wait_until() {
 }
 
 # disk_by_serial SERIAL: /dev path of the one whole disk with this serial. Letters (sda, sdb) move between boots.
+# The comparison is of texts: awk would take 2105E4 and 21050000 for the same number.
 disk_by_serial() {
   local found
   found=$(lsblk --nodeps --noheadings --paths --output NAME,SERIAL,TYPE \
-    | awk -v serial="$1" '$2 == serial && $3 == "disk" { print $1 }')
+    | awk -v serial="$1" '$2 "" == serial "" && $3 == "disk" { print $1 }')
   [[ -n $found ]] || refuse "no disk with the serial '$1' is on this host"
   [[ $found != *$'\n'* ]] || refuse "more than one disk has the serial '$1'"
   printf '%s' "$found"
@@ -90,6 +97,8 @@ disk_by_serial() {
 # must_be_empty_disk DEVICE: no partition, no signature, not in use.
 must_be_empty_disk() {
   [[ $(lsblk --noheadings --output NAME "$1" | wc -l) == 1 ]] || refuse "$1 has partitions or is in use"
-  [[ -z $(wipefs --no-act "$1") ]] || refuse "$1 carries a signature: $(wipefs --no-act --noheadings "$1" | head -n 1)"
+  local signatures
+  signatures=$(wipefs --no-act --noheadings -- "$1") || refuse "$1 cannot be read"
+  [[ -z $signatures ]] || refuse "$1 carries a signature: ${signatures%%$'\n'*}"
   ! findmnt --noheadings --source "$1" > /dev/null || refuse "$1 is mounted"
 }

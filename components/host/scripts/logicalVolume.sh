@@ -7,7 +7,7 @@ logical_volume_grow() {
   need item volume_group logical_volume mount filesystem size_bytes reserve_bytes metadata_backup
   need_commands lvs vgs lvextend vgcfgbackup findmnt
   local vg=${PARAM[volume_group]} lv=${PARAM[logical_volume]} mount=${PARAM[mount]} filesystem=${PARAM[filesystem]}
-  local wanted=${PARAM[size_bytes]} reserve=${PARAM[reserve_bytes]} device="/dev/$vg/$lv" extent size free want
+  local wanted=${PARAM[size_bytes]} reserve=${PARAM[reserve_bytes]} device="/dev/$vg/$lv" extent size free want said
 
   [[ $filesystem == ext4 || $filesystem == xfs ]] || refuse "filesystem '$filesystem' cannot be grown online here"
   lvs "$vg/$lv" > /dev/null 2>&1 || refuse "the logical volume $vg/$lv is not on this host"
@@ -35,8 +35,8 @@ logical_volume_grow() {
   # Also after a run that was cut off between the volume and its filesystem.
   if (($(filesystem_size "$device" "$mount" "$filesystem") + 1048576 < want)); then
     case $filesystem in
-      ext4) resize2fs "$device" > /dev/null 2>&1 ;;
-      xfs) xfs_growfs "$mount" > /dev/null ;;
+      ext4) said=$(resize2fs "$device" 2>&1) || failed_needs_help "$device has $want bytes, its filesystem was not grown: $said" ;;
+      xfs) said=$(xfs_growfs "$mount" 2>&1) || failed_needs_help "$device has $want bytes, its filesystem was not grown: $said" ;;
     esac
     (($(filesystem_size "$device" "$mount" "$filesystem") + 1048576 >= want)) \
       || failed_needs_help "$device has $want bytes but its filesystem was not grown"
@@ -62,20 +62,21 @@ volume_group_add_disk() {
     fi
   else
     must_be_empty_disk "$disk"
+    keep_metadata "$vg"
     pvcreate -- "$disk" > /dev/null
   fi
-  keep_metadata "$vg"
   vgextend -- "$vg" "$disk" > /dev/null
   say "added $disk to $vg"
 }
 
 # keep_metadata VG: the group's metadata, on this host and outside the group.
 keep_metadata() {
-  local outside=${PARAM[metadata_backup]} name
+  local outside=${PARAM[metadata_backup]} name source
   name=$1-$(date -u +%Y%m%dT%H%M%SZ)
   # Asked of the mount, not of the folder: with its disk away the folder is just a part of /.
-  [[ $(mount_of "$outside") != / ]] \
-    || refuse "$outside is not on a disk of its own: the metadata of $1 must be kept outside $1"
+  source=$(findmnt -no SOURCE -- "$(mount_of "$outside")")
+  [[ $source == /dev/* && $(lvs --noheadings --options vg_name -- "$source" 2> /dev/null | tr -d '[:space:]') != "$1" ]] \
+    || refuse "$outside is on $source: the metadata of $1 must be kept outside $1"
   mkdir -p -- "$STATE/lvm" "$outside"
   vgcfgbackup --file "$STATE/lvm/$name" -- "$1" > /dev/null
   cp -- "$STATE/lvm/$name" "$outside/$name"

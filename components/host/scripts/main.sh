@@ -11,16 +11,17 @@ main() {
 # A change runs to its end when the connection drops: the next run then finds it done, never half. So everything that
 # comes from the connection is read first, to its end (the SSH library on the other side takes a command that leaves
 # some of it unread for a failed one), and what is said waits in files, because a write to a connection that is gone
-# would end us. /run is memory: a secret that comes by standard input does not touch a disk.
+# would end us.
 outlive_connection() {
   local waiting status=0
   trap '' HUP PIPE
-  waiting=$(mktemp -d "${TWISTERLAB_EDGE_RUN:-/run}/twisterlab-edge.XXXXXX")
+  waiting=$(mktemp -d "$RUN/twisterlab-edge.XXXXXX")
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rm -rf -- '$waiting'" EXIT
   cat > "$waiting/input"
   bash "$0" attached "$@" < "$waiting/input" > "$waiting/output" 2> "$waiting/errors" || status=$?
   cat -- "$waiting/output" || true
   cat -- "$waiting/errors" >&2 || true
-  rm -rf -- "$waiting"
   return "$status"
 }
 

@@ -1,81 +1,100 @@
-# mount-options put|undo: adds options to one line of /etc/fstab, tried on the live mount first. Other lines stay
-# byte for byte as they are.
+# mount-options put|undo: adds options to one line of /etc/fstab, tried on the live mount first. Everything else in the
+# file stays byte for byte as it is, also what others change there in the meantime.
+#
+# The item's record keeps `before` and `after`, the options of that line before and after us, and `live`, what the mount
+# carried before us.
 
 mount_options_put() {
   read_params item mount options
   need item mount options
   need_commands findmnt awk
-  local fstab=${TWISTERLAB_EDGE_FSTAB:-/etc/fstab} mount=${PARAM[mount]} record staged before
+  local mount=${PARAM[mount]} record current wanted live
   record=$(item_folder "${PARAM[item]}")
-  [[ $(awk -v mount="$mount" '!/^[[:space:]]*#/ && $2 == mount' "$fstab" | wc -l) == 1 ]] \
-    || refuse "$fstab does not have exactly one line for $mount"
-
-  staged=$(mktemp -- "$fstab.XXXXXX")
-  # shellcheck disable=SC2064 # the name as it is now
-  trap "rm -f -- '$staged'" EXIT
-  with_options "$mount" "${PARAM[options]}" < "$fstab" > "$staged"
-  chown --reference="$fstab" -- "$staged"
-  chmod --reference="$fstab" -- "$staged"
-  if cmp --silent -- "$staged" "$fstab" && has_options "$mount" "${PARAM[options]}"; then
+  current=$(options_of "$mount" "$FSTAB")
+  wanted=$(added "$current" "${PARAM[options]}")
+  if [[ $current == "$wanted" ]] && has_options "$mount" "${PARAM[options]}"; then
     say "$mount is as wanted"
     return 0
   fi
-  validate_fstab "$staged" "$fstab"
 
   # findmnt --verify lets a misspelt option pass: the kernel does not.
-  before=$(findmnt -no OPTIONS -- "$mount")
+  live=$(findmnt -no OPTIONS -- "$mount")
   mount -o "remount,${PARAM[options]}" -- "$mount" || refuse "the kernel does not accept '${PARAM[options]}' for $mount"
   if ! has_options "$mount" "${PARAM[options]}"; then
-    mount -o "remount,$before" -- "$mount"
+    mount -o "remount,$live" -- "$mount"
     failed_old_state_back "$mount does not carry '${PARAM[options]}' after the remount"
   fi
-  keep_original "$fstab" "$record"
-  keep_copy "$fstab" "$record/previous"
-  printf '%s\n' "$before" > "$record/options"
-  sync -- "$staged" "$record"
-  mv -fT -- "$staged" "$fstab"
-  sync -- "$(dirname -- "$fstab")"
-  sha256sum < "$fstab" | cut -d' ' -f1 > "$record/installed"
-  systemctl daemon-reload
+  [[ -e $record/live ]] || printf '%s\n' "$live" > "$record/live"
+  [[ -e $record/before ]] || printf '%s\n' "$current" > "$record/before"
+  printf '%s\n' "$wanted" > "$record/after"
+  sync -- "$record"
+  set_options "$mount" "$wanted" "$FSTAB"
   say "$mount carries ${PARAM[options]}"
 }
 
 mount_options_undo() {
   read_params item mount options
   need item mount options
-  local fstab=${TWISTERLAB_EDGE_FSTAB:-/etc/fstab} mount=${PARAM[mount]} record
+  local mount=${PARAM[mount]} record current
   record=$(item_folder "${PARAM[item]}")
-  if [[ ! -e $record/installed ]]; then
+  if [[ ! -e $record/after ]]; then
     say "$mount was never changed by us"
     return 0
   fi
-  printf '%s  %s\n' "$(< "$record/installed")" "$fstab" | sha256sum --check --status \
-    || refuse "$fstab was changed by hand since; what stood there before us is in $record/original"
-  bring_back "$fstab" "$record/original"
-  systemctl daemon-reload
-  # `relatime` is the kernel's default and what switches noatime off again.
-  mount -o remount,relatime,diratime -- "$mount"
+  current=$(options_of "$mount" "$FSTAB")
+  # As before us already: a run that was cut off.
+  if [[ $current != "$(< "$record/before")" ]]; then
+    [[ $current == "$(< "$record/after")" ]] \
+      || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
+    set_options "$mount" "$(< "$record/before")" "$FSTAB"
+  fi
+  mount -o "remount,$(< "$record/live")" -- "$mount"
   rm -rf -- "$record"
-  say "brought back $fstab"
+  say "brought back the options of $mount"
 }
 
-# with_options MOUNT OPTIONS: fstab on standard input, with the options added to the line of MOUNT once each.
+# options_of MOUNT FSTAB: the options in the one line of MOUNT.
+options_of() {
+  [[ $(awk -v mount="$1" '!/^[[:space:]]*#/ && $2 == mount' "$2" | wc -l) == 1 ]] \
+    || refuse "$2 does not have exactly one line for $1"
+  awk -v mount="$1" '!/^[[:space:]]*#/ && $2 == mount { print $4 }' "$2"
+}
+
+# added LIST OPTIONS: the comma-separated list with each option in it once.
+added() {
+  local list=$1 option
+  for option in ${2//,/ }; do
+    [[ ,$list, == *",$option,"* ]] || list=$list,$option
+  done
+  printf '%s' "$list"
+}
+
+# set_options MOUNT OPTIONS FSTAB: replaces the fourth field of the line of MOUNT, and nothing else.
+set_options() {
+  local staged
+  staged=$(mktemp -- "$3.XXXXXX")
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rm -f -- '$staged'" EXIT
+  with_options "$1" "$2" < "$3" > "$staged"
+  chown --reference="$3" -- "$staged"
+  chmod --reference="$3" -- "$staged"
+  validate_fstab "$staged" "$3"
+  sync -- "$staged"
+  mv -fT -- "$staged" "$3"
+  sync -- "$(dirname -- "$3")"
+  systemctl daemon-reload
+}
+
 with_options() {
-  awk -v mount="$1" -v wanted="$2" '
+  awk -v mount="$1" -v options="$2" '
     /^[[:space:]]*#/ || $2 != mount { print; next }
     {
-      count = split(wanted, option, ",")
-      list = $4
-      for (i = 1; i <= count; i++) {
-        if (index("," list ",", "," option[i] ",") == 0) list = list "," option[i]
-      }
-      if (list == $4) { print; next }
-      # Only the fourth field changes; the blanks between the fields stay.
+      # The blanks between the fields stay.
       match($0, /^[[:space:]]*[^[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+[^[:space:]]+[[:space:]]+/)
       head = substr($0, 1, RLENGTH)
       tail = substr($0, RLENGTH + 1)
       sub(/^[^[:space:]]+/, "", tail)
-      print head list tail
+      print head options tail
     }'
 }
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 
 import { caCertificate } from "../values/key.ts";
-import { dnsLabel, hostName, hostPath, mountOption, registryUser } from "../values/name.ts";
+import { dnsLabel, hostName, hostPath, registryUser } from "../values/name.ts";
 import { cpu, memory } from "../values/quantity.ts";
 import { size } from "../values/size.ts";
 import { choice, count, expectedVariant, fact, flag, keysOfOthers, list, object, text, textOrNumber } from "./build.ts";
@@ -74,7 +74,10 @@ export const phase1 = object("Phase 1, foundation.", {
   dataRoots: list("Folders that move to another disk; none when left out.", dataRoot, 0).default([]),
   mountOptions: object("Mount options that spare the disk.", {
     mount: text(hostPath, "Mount point."),
-    options: list("Options that are added.", text(mountOption, "Mount option.")),
+    options: list(
+      "Options that are added; only such as a remount can take back.",
+      choice("Mount option.", ["noatime", "nodiratime"]),
+    ),
   }),
   docker: object("The Docker daemon, as /etc/docker/daemon.json has it.", {
     storageDriver: choice("Storage driver.", ["overlay2"]),

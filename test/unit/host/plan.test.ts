@@ -36,16 +36,18 @@ describe("the root volume", () => {
     [
       "growing by what is missing",
       host(100, 195),
-      "will change",
+      "differs",
       "has 100 GiB, wanted 150 GiB, ubuntu-vg has 195 GiB free: grows by 50 GiB",
     ],
-    ["never shrunk", host(200, 95), "will change", "up will refuse, a volume is never shrunk"],
-    ["refused past the reserve", host(100, 60), "will change", "up will refuse"],
-    ["exactly down to the reserve", host(100, 70), "will change", "grows by 50 GiB"],
+    ["never shrunk", host(200, 95), "differs", "up will refuse, a volume is never shrunk"],
+    ["refused past the reserve", host(100, 60), "differs", "up will refuse"],
+    // 149.999 GiB in whole extents of 4 MiB.
+    ["in sync at the next whole extent", host(150, 145), "in sync", "has 150 GiB", 150 * GIB - 1000],
+    ["exactly down to the reserve", host(100, 70), "differs", "grows by 50 GiB"],
     ["missing", seen({}), "not measured", "is not on this host: up will refuse"],
     ["blind", blind, "not measured", "grows from 100 GiB (recorded) to 150 GiB"],
-  ] as const)("is %s", (_, observation, state, sentence) => {
-    const plan = planLogicalVolume(wanted, observation);
+  ] as const)("is %s", (_, observation, state, sentence, size = wanted.size) => {
+    const plan = planLogicalVolume({ ...wanted, size }, observation);
     expect(plan.state).toBe(state);
     expect(plan.sentence).toContain(sentence);
   });
@@ -68,10 +70,10 @@ describe("mount options", () => {
     seen({ mounts: [{ target: "/", source: "/dev/x", filesystem: "ext4", options, size: 1, used: 1 }] });
 
   test.each([
-    [mounted(["rw", "relatime"]), "will change", "/ has rw,relatime: noatime,nodiratime added"],
+    [mounted(["rw", "relatime"]), "differs", "/ has rw,relatime: noatime,nodiratime added"],
     // noatime covers nodiratime, which the kernel then does not show.
     [mounted(["rw", "noatime"]), "in sync", "/ carries noatime,nodiratime"],
-    [mounted(["rw", "nodiratime"]), "will change", "noatime added"],
+    [mounted(["rw", "nodiratime"]), "differs", "noatime added"],
     [seen({}), "not measured", "is not mounted on this host"],
     [blind, "not measured", "/ carries noatime,nodiratime in /etc/fstab"],
   ] as const)("compare %j", (observation, state, sentence) => {
@@ -86,15 +88,15 @@ describe("daemon.json", () => {
 
   test.each([
     [seen({ dockerDaemon: wanted }), "in sync", "is as wanted"],
-    [seen({ dockerDaemon: undefined }), "will change", 'live-restore absent -> true; log-driver absent -> "json-file"'],
-    [seen({ dockerDaemon: '{"log-driver": "local"}' }), "will change", 'log-driver "local" -> "json-file"'],
-    [seen({ dockerDaemon: '{"live-restore":true,"log-driver":"json-file"}' }), "will change", "written anew"],
+    [seen({ dockerDaemon: undefined }), "differs", 'live-restore absent -> true; log-driver absent -> "json-file"'],
+    [seen({ dockerDaemon: '{"log-driver": "local"}' }), "differs", 'log-driver "local" -> "json-file"'],
+    [seen({ dockerDaemon: '{"live-restore":true,"log-driver":"json-file"}' }), "differs", "written anew"],
     [
       seen({ dockerDaemon: '{"insecure-registries": ["x"]}' }),
-      "will change",
+      "differs",
       "not declared: insecure-registries (up will refuse to drop them",
     ],
-    [seen({ dockerDaemon: "{broken" }), "will change", "is not valid JSON and is replaced"],
+    [seen({ dockerDaemon: "{broken" }), "differs", "is not valid JSON and is replaced"],
     [blind, "not measured", "has 2 keys (live-restore, log-driver)"],
   ] as const)("compares %j", (observation, state, sentence) => {
     const plan = planDockerDaemon(wanted, observation);
@@ -119,14 +121,19 @@ describe("a data root", () => {
         "/var/lib/rancher moves to /mnt/fast/rancher; the disk S, which must be empty, gets ext4; K3s and all its pods stand still while the last differences are copied; the old data stays in /var/lib/rancher.before-twisterlab-edge",
     });
     const docker = planDataRoot({ ...wanted, path: "/var/lib/docker", format: "none" }, seen({}));
-    expect(docker.state).toBe("will change");
+    expect(docker.state).toBe("differs");
     expect(docker.sentence).toContain("Docker and its containers stand still");
     expect(docker.sentence).not.toContain("ext4");
   });
 
-  test("is in sync once the folder is a mount of its own", () => {
-    const mounts = [{ target: wanted.path, source: "x", filesystem: "ext4", options: [], size: 1, used: 1 }];
-    expect(planDataRoot(wanted, seen({ mounts })).state).toBe("in sync");
+  test("is in sync once the folder is mounted from there, and refused when it is mounted from elsewhere", () => {
+    const mounts = (source: string) =>
+      [
+        { target: wanted.path, source },
+        { target: wanted.mount, source: "/dev/nvme0n1p1" },
+      ].map((mount) => ({ ...mount, filesystem: "ext4", options: [], size: 1, used: 1 }));
+    expect(planDataRoot(wanted, seen({ mounts: mounts("/dev/nvme0n1p1[/rancher]") })).state).toBe("in sync");
+    expect(planDataRoot(wanted, seen({ mounts: mounts("/dev/sdb1[/rancher]") })).sentence).toContain("up will refuse");
   });
 });
 

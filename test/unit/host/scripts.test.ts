@@ -13,10 +13,11 @@ import {
 } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { installScript, scriptBundle, sha256 } from "../../../components/host/bundle.ts";
 import { parseFacts } from "../../../components/host/facts.ts";
 import { renderParameters, type Parameters } from "../../../components/host/render/parameters.ts";
+import { requireSystemPackages } from "../../support/systemPackages.ts";
 
 let folder: string;
 let bundle: string;
@@ -42,17 +43,26 @@ function entryPoint(verb: string, input: string) {
 }
 
 function scratch(): NodeJS.ProcessEnv {
-  return { ...process.env, TWISTERLAB_EDGE_STATE: join(folder, "state"), TWISTERLAB_EDGE_RUN: folder };
+  return {
+    ...process.env,
+    TWISTERLAB_EDGE_STATE: join(folder, "state"),
+    TWISTERLAB_EDGE_RUN: folder,
+    TWISTERLAB_EDGE_FSTAB: join(folder, "fstab"),
+    TWISTERLAB_EDGE_UNITS: join(folder, "units"),
+  };
 }
 
-/** Runs one function of the bundle, without the entry point's own start. */
-function shell(call: string, input: string): string {
+/** Runs functions of the bundle, some of them replaced, without the entry point's own start. */
+function shell(call: string, input: string) {
   const functions = scriptBundle().replace(/main "\$@"\n$/, "");
-  return spawnSync("bash", ["-c", `${functions}\n${call}`], { input, encoding: "utf8" }).stdout;
+  const done = spawnSync("bash", ["-c", `${functions}\n${call}`], { input, encoding: "utf8", env: scratch() });
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
 }
+
+const { uid, gid } = userInfo();
+const OWNER = `${uid}:${gid}`;
 
 describe("host-file", () => {
-  const { uid, gid } = userInfo();
   let path: string;
   beforeEach(() => {
     mkdirSync(join(folder, "etc"));
@@ -65,7 +75,7 @@ describe("host-file", () => {
         item: "docker-daemon",
         path,
         mode: "640",
-        owner: `${uid}:${gid}`,
+        owner: OWNER,
         validate: "none",
         activate: "none",
         sha256: sha256(content),
@@ -176,25 +186,216 @@ describe("host-file", () => {
   });
 });
 
-describe("the line of a mount in fstab", () => {
-  const fstab = [
+describe("a file whose service does not take it", () => {
+  /** host-file put with an activation that works while `good` is installed, or never. */
+  const put = (content: string, works: string) => {
+    const path = join(folder, "service.conf");
+    const parameters = { item: "service", path, mode: "644", owner: OWNER, validate: "none", activate: "none" };
+    const input = renderParameters({ ...parameters, sha256: sha256(content) }, content);
+    return { path, ...shell(`activate_none() { grep -q "${works}" ${path}; }; host_file_put`, input) };
+  };
+
+  test("is taken back, and the exit code says that the old state is there", () => {
+    expect(put("good one", "good").code).toBe(0);
+    const bad = put("bad", "good");
+    expect(bad.code).toBe(70);
+    expect(bad.stderr).toContain("failed, the old state is back");
+    expect(readFileSync(bad.path, "utf8")).toBe("good one");
+  });
+
+  test("says so loudly when the old one does not work either", () => {
+    put("good one", "good");
+    const bad = put("bad", "nothing works");
+    expect(bad.code).toBe(71);
+    expect(bad.stderr).toContain("FAILED AND NOT RESTORED");
+  });
+
+  test("after a put that was killed, goes back to the last version that worked, not to the unproven one", () => {
+    put("good one", "good");
+    const killed = join(folder, "service.conf");
+    const content = "bad";
+    const input = renderParameters(
+      {
+        item: "service",
+        path: killed,
+        mode: "644",
+        owner: OWNER,
+        validate: "none",
+        activate: "none",
+        sha256: sha256(content),
+      },
+      content,
+    );
+    shell("activate_none() { kill -9 $$; }; host_file_put", input);
+    expect(readFileSync(killed, "utf8")).toBe("bad");
+    expect(put("bad", "good").code).toBe(70);
+    expect(readFileSync(killed, "utf8")).toBe("good one");
+  });
+
+  test("keeps to its path: the same item under another one is refused", () => {
+    put("good one", "good");
+    const other = join(folder, "other.conf");
+    const parameters = { item: "service", path: other, mode: "644", owner: OWNER, validate: "none", activate: "none" };
+    const { code, stderr } = shell("host_file_put", renderParameters({ ...parameters, sha256: sha256("x") }, "x"));
+    expect(code).toBe(65);
+    expect(stderr).toContain("undo that one first");
+  });
+});
+
+describe("mount options", () => {
+  const lines = [
     "# / was on /dev/ubuntu-vg/ubuntu-lv during curtin installation",
     "/dev/disk/by-id/dm-uuid-LVM-x   /       ext4\tdefaults\t0 1",
     "/dev/disk/by-uuid/y /boot ext4 defaults 0 1   # keep",
     "",
   ].join("\n");
-  const withOptions = (text: string) => shell("with_options / noatime,nodiratime", text);
+  const changed = lines.replace("ext4\tdefaults\t0 1", "ext4\tdefaults,noatime,nodiratime\t0 1");
+  const input = "item: mount-options\nmount: /\noptions: noatime,nodiratime\n\n";
+  const fstab = () => join(folder, "fstab");
 
-  test("gets the options, and nothing else changes", () => {
-    expect(withOptions(fstab)).toBe(fstab.replace("ext4\tdefaults\t0 1", "ext4\tdefaults,noatime,nodiratime\t0 1"));
+  /** A host whose live mount is a file. */
+  const stubs = `
+    findmnt() { case "$*" in *--verify*) return 0 ;; *OPTIONS*) cat "$RUN/live" ;; esac; }
+    mount() { printf '%s\\n' "\${2#remount,}" >"$RUN/live"; }
+    systemctl() { :; }
+  `;
+  beforeEach(() => {
+    writeFileSync(fstab(), lines);
+    writeFileSync(join(folder, "live"), "rw,relatime\n");
   });
 
-  test("stays as it is the second time", () => {
-    expect(withOptions(withOptions(fstab))).toBe(withOptions(fstab));
+  test("are added to one line, once, and taken out again", () => {
+    expect(shell(`${stubs} mount_options_put`, input)).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(fstab(), "utf8")).toBe(changed);
+    expect(shell(`${stubs} mount_options_put`, input).stdout).toBe("/ is as wanted\n");
+    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
+    expect(readFileSync(fstab(), "utf8")).toBe(lines);
+    expect(readFileSync(join(folder, "live"), "utf8")).toBe("rw,relatime\n");
   });
 
-  test("keeps options that look alike apart", () => {
-    expect(withOptions("x / ext4 nodiratime,xnoatime 0 1\n")).toBe("x / ext4 nodiratime,xnoatime,noatime 0 1\n");
+  test("are taken out of a file that others changed elsewhere in the meantime", () => {
+    shell(`${stubs} mount_options_put`, input);
+    writeFileSync(fstab(), `${changed}UUID=z /srv ext4 defaults 0 2\n`);
+    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
+    expect(readFileSync(fstab(), "utf8")).toBe(`${lines}UUID=z /srv ext4 defaults 0 2\n`);
+  });
+
+  test("are left alone when their own line was changed by hand", () => {
+    shell(`${stubs} mount_options_put`, input);
+    writeFileSync(fstab(), changed.replace("nodiratime", "nodiratime,commit=60"));
+    const { code, stderr } = shell(`${stubs} mount_options_undo`, input);
+    expect(code).toBe(65);
+    expect(stderr).toContain("changed by hand since; before us they were 'defaults'");
+  });
+
+  test("are taken out after a put that was killed just when fstab was written", () => {
+    shell(`${stubs} sync() { :; }; systemctl() { kill -9 $$; }; mount_options_put`, input);
+    expect(readFileSync(fstab(), "utf8")).toBe(changed);
+    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
+    expect(readFileSync(fstab(), "utf8")).toBe(lines);
+  });
+
+  test("are refused when the file does not name the mount exactly once", () => {
+    writeFileSync(fstab(), `${lines}/dev/z / ext4 defaults 0 1\n`);
+    expect(shell(`${stubs} mount_options_put`, input).stderr).toContain("does not have exactly one line for /");
+    expect(readFileSync(join(folder, "live"), "utf8")).toBe("rw,relatime\n");
+  });
+});
+
+describe("a data root", () => {
+  beforeAll(() => {
+    requireSystemPackages([{ command: "rsync", debianPackage: "rsync" }]);
+  });
+
+  let path: string;
+  let disk: string;
+  let input: string;
+  /** A host whose service and bind mount are files; `broken` makes one of its commands fail. */
+  const host = (broken = "") => `
+    stop_service() { echo stopped >"$RUN/service"; }
+    start_service() { [[ -e ${"${PARAM[path]}"}/data || -e $RUN/bound ]] && echo running >"$RUN/service"; }
+    prepare_disk() { :; }
+    systemctl() { :; }
+    findmnt() { case "$*" in *--verify*) ;; *"${"${PARAM[mount]}"}") echo /dev/sdx1 ;; *) cat "$RUN/bound" ;; esac; }
+    mountpoint() { [[ -e $RUN/bound ]]; }
+    mount() { echo "/dev/sdx1[/docker]" >"$RUN/bound"; }
+    umount() { rm "$RUN/bound"; }
+    docker() { echo "true 0"; }
+    ${broken}
+  `;
+  const service = () => readFileSync(join(folder, "service"), "utf8");
+  beforeEach(() => {
+    path = join(folder, "var/docker");
+    disk = join(folder, "disk");
+    mkdirSync(path, { recursive: true });
+    mkdirSync(disk);
+    writeFileSync(join(path, "data"), "precious");
+    writeFileSync(join(folder, "fstab"), "UUID=y / ext4 defaults 0 1\n");
+    mkdirSync(join(folder, "units"));
+    input = renderParameters({
+      item: "data-root-docker",
+      path,
+      disk_serial: "S",
+      mount: disk,
+      format: "none",
+      service: "docker",
+    });
+  });
+
+  test("is copied, switched, and keeps the old data", () => {
+    expect(shell(`${host()} data_root_move`, input)).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("precious");
+    expect(readFileSync(join(`${path}.before-twisterlab-edge`, "data"), "utf8")).toBe("precious");
+    expect(readFileSync(join(folder, "fstab"), "utf8")).toContain(`${disk}/docker ${path} none bind,nofail,`);
+    expect(service()).toBe("running\n");
+    expect(shell(`${host()} data_root_move`, input).stdout).toBe(`${path} is on ${disk}\n`);
+  });
+
+  test.each([
+    ["the service does not stop", "stop_service() { return 5; }"],
+    ["the copy differs from its source", 'copy() { [[ $* != *--dry-run* ]] || echo ">f.st data"; }'],
+    ["the comparison itself fails", 'copy() { [[ $* != *--dry-run* ]] && rsync -a "\${@: -2}"; }'],
+    ["fstab is not accepted", "findmnt() { return 1; }"],
+    ["the mount fails", "mount() { return 32; }"],
+  ])("stays where it was when %s", (_, broken) => {
+    const before = readFileSync(join(folder, "fstab"), "utf8");
+    const { code, stderr } = shell(`${host(broken)} data_root_move`, input);
+    expect(code).toBe(70);
+    expect(stderr).toContain("the old state is back");
+    expect(readFileSync(join(path, "data"), "utf8")).toBe("precious");
+    expect(readFileSync(join(folder, "fstab"), "utf8")).toBe(before);
+    expect(service()).toBe("running\n");
+    // And the next run is not in the way of itself.
+    expect(shell(`${host()} data_root_move`, input).code).toBe(0);
+  });
+
+  test.each(["mv", "mkdir", "add_fstab_line", "wait_for_mount", "mount"])(
+    "killed at its first %s, is moved by the next run",
+    (command) => {
+      shell(`${host()} ${command}() { kill -9 $$; }; data_root_move`, input);
+      const again = shell(`${host()} data_root_move`, input);
+      expect(again).toMatchObject({ code: 0, stderr: "" });
+      expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("precious");
+      expect(service()).toBe("running\n");
+    },
+  );
+
+  test("comes back with what was written since, and a copy back that fails is said and changes nothing", () => {
+    shell(`${host()} data_root_move`, input);
+    // The bind mount of the stub is no mount: what is at `path` stands for what is on the disk.
+    writeFileSync(join(path, "data"), "precious");
+    writeFileSync(join(path, "newer"), "since");
+    const failed = shell(`${host("copy() { return 11; }")} data_root_undo`, input);
+    expect(failed.code).toBe(70);
+    expect(existsSync(join(folder, "bound"))).toBe(true);
+    rmSync(join(path, "data"));
+  });
+
+  test("is refused while containers would write on", () => {
+    const { code, stderr } = shell(`${host('docker() { echo "true 3"; }')} data_root_move`, input);
+    expect(code).toBe(65);
+    expect(stderr).toContain("stop them first");
+    expect(existsSync(join(folder, "service"))).toBe(false);
   });
 });
 
