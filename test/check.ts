@@ -22,7 +22,7 @@ export async function check(): Promise<{ failed: number; unit: TestRun }> {
     writeFileSync(join(scratch, "bundle.sh"), scriptBundle());
     writeFileSync(join(scratch, "install.sh"), installScript());
     const steps = [
-      step("types", ["tsc", "-p", "."]),
+      step("types", ["tsc", "-p", ".", "--incremental", "--tsBuildInfoFile", "node_modules/.cache/tsc.json"]),
       step("lint", ["eslint", "--cache", "--cache-location", "node_modules/.cache/eslint/", "--max-warnings=0", "."]),
       step("format", ["prettier", "--check", "--cache", "--log-level=warn", "."]),
       step("shell", ["shellcheck", "--shell=bash", join(scratch, "bundle.sh"), join(scratch, "install.sh")]),

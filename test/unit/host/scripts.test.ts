@@ -313,10 +313,10 @@ describe("a data root", () => {
   /** A host whose service and bind mount are files; `broken` makes one of its commands fail. */
   const host = (broken = "") => `
     stop_service() { echo stopped >"$RUN/service"; }
-    start_service() { [[ -e ${"${PARAM[path]}"}/data || -e $RUN/bound ]] && echo running >"$RUN/service"; }
+    start_service() { [[ -e \${PARAM[path]}/data || -e $RUN/bound ]] && echo running >"$RUN/service"; }
     prepare_disk() { :; }
     systemctl() { :; }
-    findmnt() { case "$*" in *--verify*) ;; *"${"${PARAM[mount]}"}") echo /dev/sdx1 ;; *) cat "$RUN/bound" ;; esac; }
+    findmnt() { case "$*" in *--verify*) ;; *"\${PARAM[mount]}") echo /dev/sdx1 ;; *) cat "$RUN/bound" ;; esac; }
     mountpoint() { [[ -e $RUN/bound ]]; }
     mount() { echo "/dev/sdx1[/docker]" >"$RUN/bound"; }
     umount() { rm "$RUN/bound"; }
