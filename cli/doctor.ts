@@ -20,14 +20,13 @@ const NOT_MEASURED = 21;
 /**
  * Checks what the commands need on this machine, reads from the host what the site file does not know, and proposes
  * the lines. Changes neither.
- * @param onlyEnvironment prints the environment for plain `pulumi` as shell exports, and nothing else.
+ * @param onlyEnvironment prints the environment for plain `pulumi` as shell exports (PowerShell's on Windows), nothing else.
  * @returns 0: nothing is missing; 2: something is; 21: the host could not be asked.
  */
 export async function doctor(siteName: string, onlyEnvironment: boolean): Promise<number> {
   const site = openSite(siteName);
-  const environment = sessionEnvironment(site);
   if (onlyEnvironment) {
-    printExports(environment);
+    printExports(sessionEnvironment(site));
     return EXIT.success;
   }
   const key = await checkThisMachine(site);
@@ -179,7 +178,11 @@ function printExports(environment: Record<string, string>): void {
   for (const [name, value] of Object.entries(environment)) {
     // A passphrase that the user set in the environment is there already, and must not be printed.
     if (name !== "PULUMI_CONFIG_PASSPHRASE") {
-      process.stdout.write(`export ${name}='${value.replaceAll("'", "'\\''")}'\n`);
+      const line =
+        process.platform === "win32"
+          ? `$env:${name} = '${value.replaceAll("'", "''")}'`
+          : `export ${name}='${value.replaceAll("'", "'\\''")}'`;
+      process.stdout.write(`${line}\n`);
     }
   }
 }

@@ -8,8 +8,16 @@ if (Number(process.versions.node.split(".")[0]) < needed) {
   );
   process.exit(2);
 }
-const { default: module } = await import("node:module");
-const { userFolders } = await import("./userFolders.ts");
-module.enableCompileCache(`${userFolders().cache}/compiled`);
-const { main } = await import("./main.ts");
-process.exitCode = await main(process.argv.slice(2));
+try {
+  const { default: module } = await import("node:module");
+  const { userFolders } = await import("./userFolders.ts");
+  module.enableCompileCache(`${userFolders().cache}/compiled`);
+  const { main } = await import("./main.ts");
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error.code !== "ERR_MODULE_NOT_FOUND") {
+    throw error;
+  }
+  console.error("error: the npm packages of this checkout are not installed; run npm ci");
+  process.exitCode = 2;
+}

@@ -25,7 +25,9 @@ export async function main(words: string[]): Promise<number> {
       .argument("[pulumi flags...]", "handed to Pulumi: --diff, --json, --yes, --target ...")
       .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
       .allowUnknownOption()
+      .addHelpText("after", `\nPulumi's own flags: npx pulumi ${verb} --help`)
       .action(async (phase: number, flags: string[], options: { site: string }) => {
+        refuseSwallowedFlags(verb);
         const { runPhase } = await import("./phase.ts");
         exitCode = await runPhase(verb, phase, options.site, flags);
       });
@@ -36,6 +38,7 @@ export async function main(words: string[]): Promise<number> {
     .description("generate the secrets that are missing and write them encrypted into the site file")
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
     .action(async (options: { site: string }) => {
+      refuseSwallowedFlags("secrets");
       const { generateSecrets } = await import("./secrets.ts");
       exitCode = await generateSecrets(options.site);
     });
@@ -46,6 +49,7 @@ export async function main(words: string[]): Promise<number> {
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
     .option("--env", "print only the environment with which plain `pulumi` works as these commands do")
     .action(async (options: { site: string; env?: boolean }) => {
+      refuseSwallowedFlags("doctor");
       const { doctor } = await import("./doctor.ts");
       exitCode = await doctor(options.site, options.env === true);
     });
@@ -65,6 +69,18 @@ function parsePhase(word: string): number {
   return Number(word);
 }
 
+/** Flags that change what is applied, or where. npm takes them for its own when `--` is forgotten, and says nothing. */
+const WEIGHTY = ["site", "target", "target_dependents", "exclude", "replace", "target_replace", "preview_only", "diff"];
+
+function refuseSwallowedFlags(verb: string): void {
+  const taken = WEIGHTY.filter((name) => process.env[`npm_config_${name}`] !== undefined);
+  if (process.env["npm_lifecycle_event"] === verb && taken.length > 0) {
+    throw new Failure(
+      `npm kept --${taken.join(", --").replaceAll("_", "-")} to itself; write two dashes before what is ours: npm run ${verb} -- ...`,
+    );
+  }
+}
+
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     // Commander has printed its sentence; help asked for is no mistake.
@@ -73,6 +89,10 @@ function report(error: unknown): number {
   if (error instanceof Failure) {
     console.error(`error: ${error.message}`);
     return error.exitCode;
+  }
+  if (error instanceof Error && "syscall" in error && "code" in error) {
+    console.error(`error: ${"path" in error ? String(error.path) : "a file"} cannot be used (${String(error.code)})`);
+    return EXIT.configuration;
   }
   // Not foreseen, or the toolchain's own sentence. The stack trace is for whoever mends this program.
   console.error(`error: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { Failure } from "./failure.ts";
+import { PROJECT_FOLDER } from "./site.ts";
 import { userFolders } from "./userFolders.ts";
 
 /** Where the passphrase comes from, as the environment Pulumi reads. */
@@ -30,7 +40,7 @@ export function findPassphrase(
     return { PULUMI_CONFIG_PASSPHRASE: given };
   }
   const named = process.env["PULUMI_CONFIG_PASSPHRASE_FILE"];
-  if (named !== undefined) {
+  if (named !== undefined && named !== "") {
     return { PULUMI_CONFIG_PASSPHRASE_FILE: checked(named, "PULUMI_CONFIG_PASSPHRASE_FILE") };
   }
   const own = passphraseFile();
@@ -64,12 +74,17 @@ export function passphraseFile(): string {
   return join(userFolders().config, "passphrase");
 }
 
-function checked(file: string, what: string): string {
+function checked(name: string, what: string): string {
+  // Pulumi takes a relative path from the folder it runs in, and `stack init` runs elsewhere.
+  const file = resolve(PROJECT_FOLDER, name);
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === "ENOENT" ? "does not exist" : "cannot be read";
     throw new Failure(`${what}: ${file} ${reason}`);
+  }
+  if (!statSync(file).isFile()) {
+    throw new Failure(`${what}: ${file} is not a file`);
   }
   if (readFileSync(file, "utf8").trim() === "") {
     throw new Failure(`${what}: ${file} is empty; Pulumi would run without a passphrase`);

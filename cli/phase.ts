@@ -1,11 +1,12 @@
 import { declaredPhases } from "../phases/catalogue.ts";
-import { ensureToolchain } from "../toolchain/index.ts";
-import { findBackend } from "./backend.ts";
+import { ensureToolchain, type Toolchain } from "../toolchain/index.ts";
+import { findBackend, prepareBackend } from "./backend.ts";
 import { Failure } from "./failure.ts";
 import { findPassphrase } from "./passphrase.ts";
 import { engine, type Engine } from "./pulumi.ts";
 import { openSite, stackName, type Site } from "./site.ts";
-import { encryptionSalt, ensureStack } from "./stack.ts";
+import { encryptionSalt } from "./siteFile.ts";
+import { ensureStack } from "./stack.ts";
 
 /**
  * Runs one Pulumi operation on the stack of a phase.
@@ -25,6 +26,7 @@ export async function runPhase(
         .join(", ")}`,
     );
   }
+  refuseFlagsThatChooseOtherwise(verb, phase, flags);
   const site = openSite(siteName);
   const stack = stackName(site.name, phase);
   const { pulumi } = await openStack(site, stack);
@@ -32,19 +34,25 @@ export async function runPhase(
 }
 
 /** The engine for a stack of a site, with backend, passphrase and site file chosen and the stack created. */
-export async function openStack(site: Site, stack: string): Promise<{ pulumi: Engine; env: Record<string, string> }> {
+export async function openStack(
+  site: Site,
+  stack: string,
+): Promise<{ pulumi: Engine; toolchain: Toolchain; env: Record<string, string> }> {
   const env = sessionEnvironment(site);
   const toolchain = await ensureToolchain({ say });
   const pulumi = engine(toolchain, env);
   await ensureStack(pulumi, findBackend(), site, stack, say);
-  return { pulumi, env };
+  return { pulumi, toolchain, env };
 }
 
 /** The environment with which plain `pulumi` does what our commands do. */
 export function sessionEnvironment(site: Site): Record<string, string> {
+  const backend = findBackend();
+  prepareBackend(backend);
+  const encrypted = encryptionSalt(site.file) !== undefined || site.settings.givenSecrets.length > 0;
   return {
-    PULUMI_BACKEND_URL: findBackend().url,
-    ...findPassphrase(site.file, encryptionSalt(site.file) !== undefined, say),
+    PULUMI_BACKEND_URL: backend.url,
+    ...findPassphrase(site.file, encrypted, say),
     PULUMI_OPTION_CONFIG_FILE: site.file,
   };
 }
@@ -52,4 +60,24 @@ export function sessionEnvironment(site: Site): Record<string, string> {
 /** Notices go to standard error: standard output is Pulumi's, and may be JSON. */
 export function say(line: string): void {
   process.stderr.write(`${line}\n`);
+}
+
+/** Flags of Pulumi's that would act on another stack than the phase's, or write into the file that all phases share. */
+function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: string[]): void {
+  if (flags[0] !== undefined && !flags[0].startsWith("-")) {
+    // `pulumi up <word>` would fetch a template of that name and run it.
+    throw new Failure(`"${flags[0]}" is no flag; write npm run ${verb} -- ${phase} [flags]`);
+  }
+  const chooses = flags.find((flag) => /^--(stack|cwd|config-file)(=|$)|^-[sC]/.test(flag));
+  if (chooses !== undefined) {
+    throw new Failure(
+      `${chooses}: the phase and --site choose stack and site file; for others use plain \`npx pulumi\``,
+    );
+  }
+  const writes = flags.find((flag) => /^--config(-path)?(=|$)|^-c/.test(flag));
+  if (writes !== undefined) {
+    throw new Failure(
+      `${writes}: Pulumi would write it into the file that all phases share; edit the site file instead`,
+    );
+  }
 }

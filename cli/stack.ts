@@ -1,11 +1,11 @@
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { parse } from "yaml";
 import { stateFile, type Backend } from "./backend.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { Failure } from "./failure.ts";
 import type { Engine } from "./pulumi.ts";
 import { PROJECT_FOLDER, type Site } from "./site.ts";
+import { addSalt, alone, encryptionSalt } from "./siteFile.ts";
 
 /**
  * Makes sure that the stack exists and that the site file carries the encryption salt that all stacks of the site
@@ -19,9 +19,36 @@ export async function ensureStack(
   stack: string,
   say: (line: string) => void,
 ): Promise<void> {
-  const salt = encryptionSalt(site.file);
-  if (salt !== undefined && (await exists(pulumi, backend, stack))) {
+  const there = async (): Promise<boolean> =>
+    encryptionSalt(site.file) !== undefined && (await exists(pulumi, backend, stack));
+  if (await there()) {
     return;
+  }
+  await alone(site.name, site.file, async () => {
+    if (!(await there())) {
+      await createStack(pulumi, site, stack, say);
+    }
+  });
+}
+
+/** The last line of what Pulumi said, without its `error:`. */
+export function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.replace(/^error: /, "") ?? "no reason given"
+  );
+}
+
+async function createStack(pulumi: Engine, site: Site, stack: string, say: (line: string) => void): Promise<void> {
+  const salt = encryptionSalt(site.file);
+  if (salt === undefined && site.settings.givenSecrets.length > 0) {
+    throw new Failure(
+      `${site.file} has encrypted secrets and no encryptionsalt line: restore that line ` +
+        `(git log -p ${basename(site.file)}), or take the secrets out and run \`npm run secrets\``,
+    );
   }
   const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-"));
   try {
@@ -46,14 +73,6 @@ export async function ensureStack(
   }
 }
 
-/** The salt in a stack or site file; undefined when nothing there was ever encrypted. */
-export function encryptionSalt(file: string): string | undefined {
-  if (!existsSync(file)) {
-    return undefined;
-  }
-  return (parse(readFileSync(file, "utf8")) as { encryptionsalt?: string } | null)?.encryptionsalt;
-}
-
 async function exists(pulumi: Engine, backend: Backend, stack: string): Promise<boolean> {
   if (backend.folder !== undefined) {
     return existsSync(stateFile(backend.folder, stack));
@@ -75,27 +94,4 @@ async function saltOfState(pulumi: Engine, stack: string, folder: string): Promi
     deployment?: { secrets_providers?: { state?: { salt?: string } } };
   };
   return state.deployment?.secrets_providers?.state?.salt;
-}
-
-/** Adds one line and leaves every other byte of the site file as it is, comments included. */
-export function addSalt(file: string, salt: string): void {
-  const text = readFileSync(file, "utf8");
-  const staged = `${file}.new`;
-  writeFileSync(staged, text.replace(/^config:/m, `encryptionsalt: ${salt}\nconfig:`));
-  if (encryptionSalt(staged) !== salt) {
-    rmSync(staged);
-    throw new Failure(`${file}: no line "config:" to put the encryptionsalt before`, EXIT.configuration);
-  }
-  renameSync(staged, file);
-}
-
-/** The last line of what Pulumi said, without its `error:`. */
-export function lastLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split("\n")
-      .at(-1)
-      ?.replace(/^error: /, "") ?? "no reason given"
-  );
 }

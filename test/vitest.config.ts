@@ -1,8 +1,9 @@
+import { resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    root: new URL("..", import.meta.url).pathname,
+    root: resolve(import.meta.dirname, ".."),
     reporters: ["default"],
     // The default leaves a core idle, and there are two.
     maxWorkers: 2,

@@ -31,10 +31,15 @@ export class Releases {
   /** Why a server could not be reached: it is not waited for again. */
   readonly #unreachable = new Map<string, string>();
 
+  /** @throws Error when the mirror is named by http: anybody on the way could change what is run. */
   constructor(staging: string, limits: Limits = LIMITS) {
     this.#staging = staging;
     this.#limits = limits;
     this.#base = (process.env[MIRROR_VARIABLE] ?? "").replace(/\/+$/, "") || "https://github.com";
+    // The checksums come from the same server: only TLS says that it is the one meant.
+    if (/^http:/.test(this.#base) && !/^http:\/\/(127\.0\.0\.1|localhost|\[::1\])[:/]/.test(`${this.#base}/`)) {
+      throw new Error(`${MIRROR_VARIABLE} is ${this.#base}: a mirror must speak https.`);
+    }
   }
 
   urlOf(release: Release): string {

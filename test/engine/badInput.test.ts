@@ -34,7 +34,24 @@ test("a broken site file shows every fault in one go, before anything is made", 
   expect(existsSync(join(edge.home, ".local"))).toBe(false);
 });
 
+test("of two first runs at once, one makes the stack and both show their preview", async () => {
+  const runs = await Promise.all([edge.npm(["preview", "--", "1"]), edge.npm(["preview", "--", "1"])]);
+  expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+  expect(edge.read("Pulumi.edge.yaml").match(/^encryptionsalt: v1:/gm)).toHaveLength(1);
+  expect((await edge.run("ls", [])).stdout).not.toContain(".new");
+});
+
 describe("one clear sentence for", () => {
+  test("secrets whose salt is gone: no other salt and no other passphrase is made up", async () => {
+    await edge.npm(["secrets"]);
+    const encrypted = edge.read("Pulumi.edge.yaml");
+    writeFileSync(join(edge.folder, "Pulumi.edge.yaml"), encrypted.replace(/^encryptionsalt.*\n/m, ""));
+    const { code, stderr } = await edge.npm(["preview", "--", "1"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("has encrypted secrets and no encryptionsalt line: restore that line");
+    expect(edge.read("Pulumi.edge.yaml")).not.toContain("encryptionsalt");
+  });
+
   test("a passphrase that is missing for an encrypted file", async () => {
     await edge.npm(["preview", "--", "1"]);
     await edge.run("rm", [join(edge.home, ".config/twisterlab-edge/passphrase")]);

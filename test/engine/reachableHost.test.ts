@@ -181,9 +181,15 @@ describe("secrets", () => {
     expect(made.code).toBe(0);
     const after = edge.read("Pulumi.edge.yaml");
     expect(after).toMatch(/registryPullPassword:\s+secure: v1:/);
-    expect(after.split("\n").filter((line) => before.includes(line)).length).toBeGreaterThanOrEqual(
-      before.split("\n").length - 1,
-    );
+    const added = after.split("\n").filter((line) => !before.split("\n").includes(line));
+    expect(added).toHaveLength(3);
+    expect(
+      after
+        .split("\n")
+        .filter((line) => !added.includes(line))
+        .join("\n")
+        .trimEnd(),
+    ).toBe(before.trimEnd());
     const again = await edge.npm(["secrets"]);
     expect(again).toMatchObject({ code: 0 });
     expect(again.stderr).toContain("has all 1 secrets; nothing was changed");
