@@ -173,3 +173,11 @@ describe("a server", () => {
     }
   });
 });
+
+it.each(["http://mirror.example.com", "http://localhost.example.com/x"])(
+  "a mirror without TLS is refused: %s",
+  (url) => {
+    vi.stubEnv("TWISTERLAB_RELEASES_URL", url);
+    expect(() => new Releases(staging, limits)).toThrow("a mirror must speak https");
+  },
+);
