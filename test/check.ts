@@ -9,9 +9,9 @@ import { runVitest, type TestRun } from "./support/vitest.ts";
 /**
  * The quick loop: types, lint, format, shell scripts, schema, unit tests with coverage. All of them run, side by side,
  * and all that fail are shown.
- * @returns how many steps failed, and the unit tests' counts.
+ * @returns the steps that failed, and the unit tests' counts.
  */
-export async function check(): Promise<{ failed: number; unit: TestRun }> {
+export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
   requireSystemPackages([
     { command: "shellcheck", debianPackage: "shellcheck" },
     { command: "rsync", debianPackage: "rsync" },
@@ -29,16 +29,19 @@ export async function check(): Promise<{ failed: number; unit: TestRun }> {
       step("schema", ["node", "cli/schema.ts", "--check"]),
     ];
     const unit = runVitest("unit", { live: false, words: ["--coverage"] });
-    const units = timed("unit tests", () => unit);
+    const units = timed(UNIT_TESTS, () => unit);
     const failed = (await Promise.all([...steps, units])).filter(({ code }) => code !== 0);
     for (const { name, output } of failed) {
       process.stdout.write(`\n---- ${name} failed\n${output}\n`);
     }
-    return { failed: failed.length, unit: await unit };
+    return { failed: failed.map(({ name }) => name), unit: await unit };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/** The one step whose failures are counted test by test. */
+export const UNIT_TESTS = "unit tests";
 
 interface Step {
   name: string;
@@ -79,5 +82,5 @@ function step(name: string, [command = "", ...words]: string[]): Promise<Step> {
 if (process.argv[1] === import.meta.filename) {
   const { failed, unit } = await check();
   process.stdout.write(`${unit.passed} unit tests passed, ${unit.failed} failed, ${unit.skipped} skipped\n`);
-  process.exitCode = failed === 0 ? 0 : 1;
+  process.exitCode = failed.length === 0 ? 0 : 1;
 }
