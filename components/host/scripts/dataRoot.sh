@@ -19,6 +19,8 @@ data_root_move() {
   if mountpoint --quiet -- "$path"; then
     [[ $(findmnt -no SOURCE -- "$path") == "$(findmnt -no SOURCE -- "$mount")[/$(basename -- "$path")]" ]] \
       || refuse "$path is a mount already, and not from $mount"
+    # A run that was killed after the switch may have left it standing.
+    service_answers "$service" || start_service "$service" || failed_needs_help "$service does not start from $mount"
     say "$path is on $mount"
     return 0
   fi
@@ -35,7 +37,7 @@ data_root_move() {
   : > "$record/switching"
   sync -- "$record"
   # Whatever fails from here on, also a command nobody asked about: the service runs on its old data again.
-  trap 'put_back "${PARAM[path]}" "${PARAM[service]}"; failed_old_state_back "${PARAM[path]} was not moved"' EXIT
+  trap 'not_moved "${PARAM[path]}" "${PARAM[service]}"' EXIT
   stop_service "$service"
   copy "$path/" "$copied/"
   differences=$(copy --dry-run --itemize-changes --checksum "$path/" "$copied/")
@@ -46,9 +48,10 @@ data_root_move() {
   add_fstab_line "$line"
   wait_for_mount "$service" "$path"
   mount -- "$path"
+  # From here on the service writes to the new place: going back by the old data alone would lose that.
+  mv -fT -- "$record/switching" "$record/installed"
+  sync -- "$record"
   start_service "$service"
-  : > "$record/installed"
-  rm -f -- "$record/switching"
   trap - EXIT
   say "moved $path to $target; the old data is in $old"
 }
@@ -59,21 +62,27 @@ data_root_undo() {
   local path=${PARAM[path]} service=${PARAM[service]} mount=${PARAM[mount]}
   target=$mount/$(basename -- "$path") record=$(item_folder "${PARAM[item]}")
   old=$path.before-twisterlab-edge line="$target $path none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0"
-  [[ ! -e $record/switching ]] || put_back "$path" "$service"
+  if [[ -e $record/switching ]]; then
+    # A run that was killed on its way back, or on its way there.
+    put_back "$path" "$service"
+    rm -rf -- "$record"
+    say "moved $path back"
+    return 0
+  fi
   if [[ ! -e $record/installed ]]; then
     say "$path was never moved by us"
     return 0
   fi
   [[ -d $old ]] || refuse "the data from before the move is gone: $path stays on $mount"
   containers_stop_with "$service"
-  # What was written since the move is only on the new disk: it is copied back before the switch.
-  enough_room "$path" "$(dirname -- "$path")" "$old"
-  if ! { stop_service "$service" && copy "$path/" "$old/"; }; then
+  # What was written since the move is only on the new disk: it is copied back before the switch. From `target`, not from
+  # `path`: with its mount away `path` is an empty folder, and a copy of that would empty `old`.
+  enough_room "$target" "$(dirname -- "$path")" "$old"
+  if ! { stop_service "$service" && copy "$target/" "$old/"; }; then
     start_service "$service" || failed_needs_help "$path could not be copied back, and $service does not start"
     failed_old_state_back "$path could not be copied back: it stays on $mount"
   fi
-  : > "$record/switching"
-  rm -f -- "$record/installed"
+  mv -fT -- "$record/installed" "$record/switching"
   put_back "$path" "$service"
   rm -rf -- "$record"
   say "moved $path back; the copy on $mount was left there"
@@ -81,9 +90,20 @@ data_root_undo() {
 
 copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
 
+# not_moved PATH SERVICE: what a move that fails ends with.
+not_moved() {
+  trap - EXIT
+  if [[ -e $record/installed ]]; then
+    stop_service "$2" || true
+    copy "$target/" "$old/" || failed_needs_help "$2 does not start from $target, and $target could not be copied back to $old"
+    mv -fT -- "$record/installed" "$record/switching"
+  fi
+  put_back "$1" "$2"
+  failed_old_state_back "$1 was not moved"
+}
+
 # put_back PATH SERVICE: old data in its place, from wherever the switch was cut off. Runs again freely.
 put_back() {
-  trap - EXIT
   stop_service "$2" || true
   ! mountpoint --quiet -- "$1" || umount -- "$1" || failed_needs_help "$1 cannot be unmounted"
   drop_fstab_line "$line"
@@ -94,9 +114,16 @@ put_back() {
     mv -T -- "$old" "$1" || failed_needs_help "the old data is in $old"
   fi
   # A later move starts from this copy.
-  [[ ! -d $target || ! -e $record/switching || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
+  [[ ! -d $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
   start_service "$2" || failed_needs_help "$2 does not start on its old data"
   rm -f -- "$record/switching"
+}
+
+service_answers() {
+  case $1 in
+    docker) timeout 10 docker info > /dev/null 2>&1 ;;
+    k3s) timeout 10 k3s kubectl get --raw /readyz > /dev/null 2>&1 ;;
+  esac
 }
 
 # live-restore lets containers run on, and write on, while the daemon stands.

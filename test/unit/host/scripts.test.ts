@@ -357,6 +357,11 @@ describe("a data root", () => {
     ["the comparison itself fails", 'copy() { [[ $* != *--dry-run* ]] && rsync -a "\${@: -2}"; }'],
     ["fstab is not accepted", "findmnt() { return 1; }"],
     ["the mount fails", "mount() { return 32; }"],
+    // The first start is the one on the new disk.
+    [
+      "the service does not start from there",
+      'start_service() { [[ ! -e $RUN/bound ]] && echo running >"$RUN/service"; }',
+    ],
   ])("stays where it was when %s", (_, broken) => {
     const before = readFileSync(join(folder, "fstab"), "utf8");
     const { code, stderr } = shell(`${host(broken)} data_root_move`, input);
@@ -367,6 +372,17 @@ describe("a data root", () => {
     expect(service()).toBe("running\n");
     // And the next run is not in the way of itself.
     expect(shell(`${host()} data_root_move`, input).code).toBe(0);
+  });
+
+  test("killed when the service had begun to write to the new place, stays there and starts it again", () => {
+    shell(`${host('start_service() { echo later >"$RUN/disk/docker/data"; kill -9 $$; }')} data_root_move`, input);
+    const answers = 'docker() { [[ $1 == info && $* != *format* ]] && return 1; echo "true 0"; }';
+    expect(shell(`${host(answers)} data_root_move`, input)).toMatchObject({
+      code: 0,
+      stdout: `${path} is on ${disk}\n`,
+    });
+    expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("later\n");
+    expect(service()).toBe("running\n");
   });
 
   test.each(["mv", "mkdir", "add_fstab_line", "wait_for_mount", "mount"])(
@@ -380,15 +396,44 @@ describe("a data root", () => {
     },
   );
 
-  test("comes back with what was written since, and a copy back that fails is said and changes nothing", () => {
-    shell(`${host()} data_root_move`, input);
-    // The bind mount of the stub is no mount: what is at `path` stands for what is on the disk.
-    writeFileSync(join(path, "data"), "precious");
-    writeFileSync(join(path, "newer"), "since");
-    const failed = shell(`${host("copy() { return 11; }")} data_root_undo`, input);
-    expect(failed.code).toBe(70);
-    expect(existsSync(join(folder, "bound"))).toBe(true);
-    rmSync(join(path, "data"));
+  describe("on its way back", () => {
+    beforeEach(() => {
+      shell(`${host()} data_root_move`, input);
+      writeFileSync(join(disk, "docker/newer"), "since");
+    });
+
+    test("brings what was written since, and leaves fstab as it was before", () => {
+      const { code, stderr } = shell(`${host()} data_root_undo`, input);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(readFileSync(join(path, "data"), "utf8")).toBe("precious");
+      expect(readFileSync(join(path, "newer"), "utf8")).toBe("since");
+      expect(readFileSync(join(folder, "fstab"), "utf8")).toBe("UUID=y / ext4 defaults 0 1\n");
+      expect(readdirSync(join(folder, "units/docker.service.d"))).toEqual([]);
+      expect(service()).toBe("running\n");
+      expect(shell(`${host()} data_root_undo`, input).stdout).toBe(`${path} was never moved by us\n`);
+    });
+
+    test("stays on the disk when the copy back fails, and says so", () => {
+      const { code, stderr } = shell(`${host("copy() { return 11; }")} data_root_undo`, input);
+      expect(code).toBe(70);
+      expect(stderr).toContain(`could not be copied back: it stays on ${disk}`);
+      expect(existsSync(join(folder, "bound"))).toBe(true);
+      expect(service()).toBe("running\n");
+    });
+
+    test("stays on the disk, the old data untouched, when the disk is gone", () => {
+      rmSync(join(disk, "docker"), { recursive: true });
+      expect(shell(`${host()} data_root_undo`, input).code).not.toBe(0);
+      expect(readFileSync(join(`${path}.before-twisterlab-edge`, "data"), "utf8")).toBe("precious");
+    });
+
+    test("is finished by the next run when it was killed", () => {
+      shell(`${host("drop_fstab_line() { kill -9 $$; }")} data_root_undo`, input);
+      expect(shell(`${host()} data_root_undo`, input).code).toBe(0);
+      expect(readFileSync(join(path, "newer"), "utf8")).toBe("since");
+      expect(readFileSync(join(folder, "fstab"), "utf8")).toBe("UUID=y / ext4 defaults 0 1\n");
+      expect(service()).toBe("running\n");
+    });
   });
 
   test("is refused while containers would write on", () => {
