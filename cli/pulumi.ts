@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { constants } from "node:os";
 import type { Toolchain } from "../toolchain/index.ts";
+import { capture, type Captured } from "./capture.ts";
 import { PROJECT_FOLDER } from "./site.ts";
 import { userFolders } from "./userFolders.ts";
 
@@ -11,7 +12,7 @@ export interface Engine {
   /** Runs Pulumi with our terminal. @returns its exit code. */
   run(words: string[]): Promise<number>;
   /** Runs Pulumi quietly in `folder`. @returns exit code, standard output and standard error. */
-  ask(words: string[], folder?: string, input?: string): Promise<{ code: number; stdout: string; stderr: string }>;
+  ask(words: string[], folder?: string, input?: string): Promise<Captured>;
 }
 
 /** The engine of the toolchain, called with `extra` on top of the user's environment. */
@@ -49,22 +50,6 @@ export function engine(toolchain: Toolchain, extra: Record<string, string>): Eng
           resolve(code ?? 128 + constants.signals[signal ?? "SIGTERM"]);
         });
       }),
-    ask: (words, folder = PROJECT_FOLDER, input = "") =>
-      new Promise((resolve, reject) => {
-        const child = spawn(toolchain.pulumi, words, { cwd: folder, env, stdio: "pipe" });
-        const stdout: Buffer[] = [];
-        const stderr: Buffer[] = [];
-        child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-        child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-        child.on("error", reject);
-        child.on("close", (code) => {
-          resolve({
-            code: code ?? 1,
-            stdout: Buffer.concat(stdout).toString("utf8"),
-            stderr: Buffer.concat(stderr).toString("utf8"),
-          });
-        });
-        child.stdin.end(input);
-      }),
+    ask: (words, folder = PROJECT_FOLDER, input = "") => capture(toolchain.pulumi, words, { cwd: folder, env, input }),
   };
 }

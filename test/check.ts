@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { capture } from "../cli/capture.ts";
 import { installScript, scriptBundle } from "../components/host/bundle.ts";
 import { requireSystemPackages } from "./support/systemPackages.ts";
 import { runVitest, type TestRun } from "./support/vitest.ts";
@@ -61,22 +61,10 @@ async function timed(name: string, run: () => Promise<{ code: number; output: st
 }
 
 function step(name: string, [command = "", ...words]: string[]): Promise<Step> {
-  return timed(
-    name,
-    () =>
-      new Promise((settle) => {
-        const chunks: Buffer[] = [];
-        const child = spawn(command, words, { cwd: FOLDER, shell: process.platform === "win32" });
-        child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-        child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-        child.on("error", (error) => {
-          settle({ code: 1, output: `${command}: ${error.message}` });
-        });
-        child.on("close", (code) => {
-          settle({ code: code ?? 1, output: Buffer.concat(chunks).toString("utf8") });
-        });
-      }),
-  );
+  return timed(name, async () => {
+    const { code, stdout, stderr } = await capture(command, words, { cwd: FOLDER });
+    return { code, output: stdout + stderr };
+  });
 }
 
 if (process.argv[1] === import.meta.filename) {

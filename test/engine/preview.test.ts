@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { checkout, type Checkout, type Finished } from "../support/checkout.ts";
+import type { Captured } from "../../cli/capture.ts";
+import { checkout, type Checkout } from "../support/checkout.ts";
 
 interface Step {
   op: string;
@@ -17,7 +18,7 @@ interface Plan {
 
 let edge: Checkout;
 let siteFile: string;
-let first: Finished;
+let first: Captured;
 
 beforeAll(async () => {
   edge = checkout();

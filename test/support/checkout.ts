@@ -1,24 +1,18 @@
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
-
-/** What a command printed, and how it ended. */
-export interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
+import { capture, type Captured } from "../../cli/capture.ts";
 
 /** A copy of this checkout with a user of its own: home, state, passphrase. The toolchain is the machine's. */
 export interface Checkout {
   readonly folder: string;
   readonly home: string;
   /** Runs `npm run -s <words>` as the user does. */
-  npm(words: string[], env?: Record<string, string>): Promise<Finished>;
+  npm(words: string[], env?: Record<string, string>): Promise<Captured>;
   /** Runs any command in the checkout. */
-  run(command: string, words: string[], env?: Record<string, string>): Promise<Finished>;
+  run(command: string, words: string[], env?: Record<string, string>): Promise<Captured>;
   read(path: string): string;
   /** Edits the site file at a key path; undefined removes the key. */
   edit(changes: readonly (readonly [string[], unknown])[]): void;
@@ -39,8 +33,8 @@ export function checkout(): Checkout {
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
   const siteFile = join(folder, "Pulumi.edge.yaml");
-  const run = (command: string, words: string[], env: Record<string, string> = {}): Promise<Finished> =>
-    execute(command, words, folder, { ...userEnvironment(home), ...env });
+  const run = (command: string, words: string[], env: Record<string, string> = {}): Promise<Captured> =>
+    capture(command, words, { cwd: folder, env: { ...userEnvironment(home), ...env } });
   return {
     folder,
     home,
@@ -82,22 +76,4 @@ function userEnvironment(home: string): NodeJS.ProcessEnv {
     PATH: [join(PROJECT, "node_modules", ".bin"), process.env["PATH"] ?? ""].join(delimiter),
     npm_config_update_notifier: "false",
   };
-}
-
-function execute(command: string, words: string[], cwd: string, env: NodeJS.ProcessEnv): Promise<Finished> {
-  return new Promise((settle, reject) => {
-    const child = spawn(command, words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    child.on("error", reject);
-    child.on("close", (code) => {
-      settle({
-        code: code ?? -1,
-        stdout: Buffer.concat(stdout).toString("utf8"),
-        stderr: Buffer.concat(stderr).toString("utf8"),
-      });
-    });
-  });
 }
