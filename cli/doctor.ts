@@ -41,7 +41,7 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
   const open = site.settings.unknowns.filter((fact) => !proposal.has(fact.key));
   if (open.length > 0) {
     print(
-      "Still to be found by you",
+      "blind" in observation ? "Not known yet (the host was not read)" : "Still to be found by you",
       open.map(({ key: name, what, howToFind }) => `${name}: ${what} (${howToFind})`),
     );
   }

@@ -1,3 +1,4 @@
+import type { Phase } from "../components/settings/stackName.ts";
 import { declaredPhases } from "../phases/catalogue.ts";
 import { ensureToolchain, type Toolchain } from "../toolchain/index.ts";
 import { findBackend, prepareBackend } from "./backend.ts";
@@ -28,6 +29,9 @@ export async function runPhase(
   }
   refuseFlagsThatChooseOtherwise(verb, phase, flags);
   const site = openSite(siteName);
+  if (verb === "up") {
+    await refuseUnready(site, phase);
+  }
   const stack = stackName(site.name, phase);
   const { pulumi } = await openStack(site, stack);
   return pulumi.run([verb, "--stack", stack, ...flags]);
@@ -79,5 +83,22 @@ function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: stri
     throw new Failure(
       `${writes}: Pulumi would write it into the file that all phases share; edit the site file instead`,
     );
+  }
+}
+
+/** Says before Pulumi starts what the program would refuse after a long preview. */
+async function refuseUnready(site: Site, phase: number): Promise<void> {
+  // Only here: it loads Pulumi's library, which the other commands do without.
+  const { describeBlocking, gapsOfSiteFile } = await import("../phases/gaps.ts");
+  let gaps;
+  try {
+    gaps = gapsOfSiteFile(site.settings, phase as Phase, process.env["SSH_AUTH_SOCK"]);
+  } catch (error) {
+    // An SSH key that cannot be used.
+    throw new Failure((error as Error).message);
+  }
+  const blocking = describeBlocking(gaps);
+  if (blocking !== "") {
+    throw new Failure(`up is refused, because this is missing:\n${blocking}`);
   }
 }

@@ -35,7 +35,7 @@ export async function generateSecrets(siteName: string): Promise<number> {
     });
     return EXIT.success;
   }
-  say(`${basename(before.file)} has all ${secretSpecs.length} secrets; nothing was changed.`);
+  say(`${basename(before.file)} has all secrets (${secretSpecs.length}); nothing was changed.`);
   return EXIT.success;
 }
 

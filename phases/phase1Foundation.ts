@@ -15,10 +15,12 @@ import { unknownSecret, withHost, type PhaseOutputs } from "./preparation.ts";
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
   room: "phase 1 wants / above 140 GB and below 60 % used, so that DiskPressure does not come back",
-  mountOptions: "a disk that is read should not be written to for it, and this disk is slow",
+  mountOptions: "reading a file should not cause a write (its access time), and this disk is slow",
   dataRoot: "builds on the system disk took over an hour",
-  docker: "container logs grew without bound and a spinning disk does badly with many transfers at once",
-  registries: "images come from the private registry, scanned and versioned, and nobody in between may change them",
+  docker:
+    "container logs have no limit by default (existing containers keep theirs until they are created again), and a spinning disk is slow with many transfers at once",
+  registries:
+    "images are to come from the private registry, scanned and versioned, over TLS that protects them on the way",
   benchmark: "the plan names the disk as the cause of slow builds, and nobody has measured it",
 };
 

@@ -1,11 +1,11 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { hostConnection, observeHost, readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import { hostConnection, observeHost, readLoginKey } from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
 import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
 import type { Settings } from "../components/settings/index.ts";
-import { secretsOfPhase } from "../components/settings/secrets.ts";
+import { describeBlocking, describeGaps, findGaps, type Gap } from "./gaps.ts";
 
 /** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
 export type PhaseOutputs = Record<string, unknown>;
@@ -13,7 +13,7 @@ export type PhaseOutputs = Record<string, unknown>;
 /**
  * What every phase does before its first resource: observes the host, says what is not known yet, and refuses to apply
  * without what safety needs.
- * @throws RunError in `up`, before anything is touched, with everything that is missing, or when another machine answers.
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, or when the host was not read.
  *   (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
 export async function withHost(
@@ -21,14 +21,15 @@ export async function withHost(
   build: (host: Host) => PhaseOutputs | Promise<PhaseOutputs>,
 ): Promise<PhaseOutputs> {
   const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
-  const gaps = findGaps(settings, key);
-  const blocking = gaps.filter((gap) => gap.blocks);
-  if (!pulumi.runtime.isDryRun() && blocking.length > 0) {
-    throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking.map(describeGap).join("\n")}`);
+  const gaps = findGaps(settings, settings.phase, settings.givenSecrets, key);
+  const blocking = describeBlocking(gaps);
+  if (!pulumi.runtime.isDryRun() && blocking !== "") {
+    throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking}`);
   }
 
   const observation = await observeHost(settings, key);
-  if (!pulumi.runtime.isDryRun() && "wrongMachine" in observation) {
+  if (!pulumi.runtime.isDryRun() && "blind" in observation) {
+    // What nobody could compare, nobody has reviewed.
     throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
   }
   const report = new PlanReport();
@@ -48,13 +49,10 @@ export async function withHost(
 function describePlan(settings: Settings, observation: Observation, report: PlanReport, gaps: Gap[]): string {
   const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
   if ("blind" in observation) {
-    parts.push(`Blind: ${observation.blind}. What the host has now is not compared.`);
+    parts.push(`Host not read: ${observation.blind}. What it has now is not compared.`);
   }
   if (gaps.length > 0) {
-    parts.push(
-      "Not known yet (up is refused without those marked *; `npm run doctor` reads from the host what it can):\n" +
-        gaps.map(describeGap).join("\n"),
-    );
+    parts.push(describeGaps(gaps));
   }
   return parts.join("\n\n");
 }
@@ -62,42 +60,4 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
 /** Stands for a secret that is not in the site file yet: Pulumi shows it as not known. */
 export function unknownSecret(): pulumi.Output<string> {
   return pulumi.secret(pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>);
-}
-
-/** Something the program was not told. */
-interface Gap {
-  what: string;
-  howToFind: string;
-  /** Whether `up` is refused without it. */
-  blocks: boolean;
-}
-
-function findGaps(settings: Settings, key: LoginKey): Gap[] {
-  const facts = settings.unknowns.map(({ key: name, what, howToFind, blocks }) => ({
-    what: `${name}: ${what}`,
-    howToFind,
-    blocks: blocks === "up",
-  }));
-  const secrets = secretsOfPhase(settings.phase)
-    .filter(({ name }) => settings.secrets[name] === undefined)
-    .map(({ name, purpose }) => ({
-      what: `twisterlab-edge:secrets.${name}: ${purpose}`,
-      howToFind: "npm run secrets",
-      blocks: true,
-    }));
-  const login =
-    "missing" in key
-      ? [
-          {
-            what: `SSH key: ${key.missing}`,
-            howToFind: `ssh-keygen -t ed25519 -f ${settings.host.ssh.keyFile}, or TWISTERLAB_SSH_KEY_FILE`,
-            blocks: true,
-          },
-        ]
-      : [];
-  return [...login, ...secrets, ...facts];
-}
-
-function describeGap({ what, howToFind, blocks }: Gap): string {
-  return `  ${blocks ? "*" : "-"} ${what} (${howToFind})`;
 }

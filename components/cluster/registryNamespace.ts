@@ -22,6 +22,15 @@ export interface RegistryNamespaceArgs {
 }
 
 /**
+ * What a container gets that says nothing of its own: the quota would refuse its pod. Our choice, small enough for a
+ * dozen of them within the quota of EdgeServer.
+ */
+const CONTAINER_DEFAULTS = {
+  defaultRequest: { cpu: "50m", memory: "128Mi" },
+  default: { cpu: "300m", memory: "384Mi" },
+};
+
+/**
  * The registry's namespace, with its pod security level and what it may take of the node. Protected: deleting the
  * namespace deletes the registry's claims, and with them its images.
  */
@@ -60,6 +69,14 @@ export class RegistryNamespace extends pulumi.ComponentResource {
             "requests.storage": args.quota.storage,
           },
         },
+      },
+      { parent: this },
+    );
+    new kubernetes.core.v1.LimitRange(
+      `${name}-defaults`,
+      {
+        metadata: { name: "defaults", namespace: namespace.metadata.name },
+        spec: { limits: [{ type: "Container", ...CONTAINER_DEFAULTS }] },
       },
       { parent: this },
     );

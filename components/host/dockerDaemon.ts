@@ -42,7 +42,7 @@ export function planDockerDaemon(content: string, observation: Observation): Ite
   if ("blind" in observation) {
     return {
       state: "not measured",
-      sentence: `${PATH} has ${Object.keys(wanted).length} keys (${Object.keys(wanted).join(", ")}); ${restart}`,
+      sentence: `${PATH} has ${Object.keys(wanted).length} keys (${Object.keys(wanted).join(", ")}); other keys found there make up stop; ${restart}`,
     };
   }
   const current = observation.facts.dockerDaemon;

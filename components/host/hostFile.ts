@@ -6,6 +6,8 @@ export interface HostFileArgs {
   path: string;
   /** Whole content. A secret content stays secret in the state and in every diff. */
   content: pulumi.Input<string>;
+  /** What a review may see of a secret content: the same text without the secrets. Default: nothing. */
+  shown?: string;
   /** Octal, as `stat -c %a` prints it. Default `644`. */
   mode?: string;
   /** `user:group`. Default `root:root`. */
@@ -24,9 +26,9 @@ export class HostFile extends pulumi.ComponentResource {
   readonly path: pulumi.Output<string>;
 
   constructor(name: string, args: HostFileArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
-    const { content, ...rest } = args;
+    const { content, shown, ...rest } = args;
     const file = { mode: "644", owner: "root:root", validate: "none", activate: "none", ...rest };
-    super("twisterlab:host:HostFile", name, { ...file, ...shown(content) }, opts);
+    super("twisterlab:host:HostFile", name, { ...file, ...reviewable(shown ?? content) }, opts);
 
     const parameters = {
       item: name,
@@ -51,7 +53,7 @@ export class HostFile extends pulumi.ComponentResource {
  * The content as a review can show it: Pulumi unfolds JSON by itself and cuts other text off after three lines. What is
  * not known in clear here is secret, and not shown.
  */
-function shown(content: pulumi.Input<string>): { content?: string | string[] } {
+function reviewable(content: pulumi.Input<string>): { content?: string | string[] } {
   if (typeof content !== "string") {
     return {};
   }

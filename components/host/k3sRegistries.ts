@@ -31,7 +31,7 @@ export class K3sRegistries extends pulumi.ComponentResource {
       name,
       {
         state: "not measured",
-        sentence: `${PATH}, replaced as a whole: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}; K3s is restarted, its pods stay up`,
+        sentence: `${PATH}, replaced as a whole: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}${args.authority === undefined ? " (a registry with an authority of its own cannot be pulled from until the site file has that; other images are not affected)" : ""}; K3s is restarted, its pods stay up`,
       },
       args,
     );
@@ -48,21 +48,30 @@ export class K3sRegistries extends pulumi.ComponentResource {
         ),
       );
     }
-    const content = pulumi.secret(password).apply((secret) =>
-      renderRegistriesYaml({
-        host: args.registry,
-        user: args.user,
-        password: secret,
-        ...(args.authority === undefined ? {} : { caFile: args.authority.file }),
-      }),
-    );
+    const content = pulumi.secret(password).apply((secret) => render(args, secret));
     const file = new HostFile(
       `${name}-yaml`,
-      { path: PATH, content, mode: "600", validate: "k3s-registries", activate: "k3s" },
+      {
+        path: PATH,
+        content,
+        shown: render(args, "[secret]"),
+        mode: "600",
+        validate: "k3s-registries",
+        activate: "k3s",
+      },
       host,
       { parent: this, dependsOn },
     );
     this.path = file.path;
     this.registerOutputs({ path: this.path });
   }
+}
+
+function render({ registry, user, authority }: K3sRegistriesArgs, password: string): string {
+  return renderRegistriesYaml({
+    host: registry,
+    user,
+    password,
+    ...(authority === undefined ? {} : { caFile: authority.file }),
+  });
 }

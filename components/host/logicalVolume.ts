@@ -71,10 +71,13 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
   const device = `/dev/${args.volumeGroup}/${args.logicalVolume}`;
   const joins = args.addDisk === undefined ? "" : `; the empty disk ${args.addDisk} joins ${args.volumeGroup} first`;
   if ("blind" in observation) {
-    const how = args.recordedSize === args.size ? "stays at" : `grows from ${gib(args.recordedSize)} (recorded) to`;
+    const how =
+      args.recordedSize === args.size
+        ? "stays at"
+        : `grows from ${gib(args.recordedSize)} (by the records; what is there decides) to`;
     return {
       state: "not measured",
-      sentence: `${device} ${how} ${gib(args.size)} while mounted on ${args.mount}, ${args.filesystem} with it${joins}; ${gib(args.reserve)} of the volume group stay free; cannot be undone`,
+      sentence: `${device} ${how} ${gib(args.size)} while mounted on ${args.mount}, ${args.filesystem} with it${joins}; ${gib(args.reserve)} of the volume group stay free; LVM metadata is kept in ${args.metadataBackup} first; cannot be undone`,
     };
   }
   const { volume, group } = find(observation.facts, args);

@@ -3,10 +3,7 @@ import type { ServerHostKeyAlgorithm } from "ssh2";
 import { parseFacts, type HostFacts } from "./facts.ts";
 
 /** What is known of the host before the plan is made: its facts, or why there are none. */
-export type Observation =
-  | { readonly facts: HostFacts }
-  /** `wrongMachine`: another machine answered under the address. */
-  | { readonly blind: string; readonly wrongMachine?: true };
+export type Observation = { readonly facts: HostFacts } | { readonly blind: string };
 
 /** How to reach the host to observe it. */
 export interface ObserveTarget {
@@ -35,7 +32,6 @@ export async function observe(target: ObserveTarget): Promise<Observation> {
     const facts = parseFacts(text);
     if (target.machineId !== undefined && facts.machineId !== target.machineId) {
       return {
-        wrongMachine: true,
         blind: `${target.address} is another machine: its machine-id is ${facts.machineId ?? "not readable"}, the site file has ${target.machineId}`,
       };
     }

@@ -25,7 +25,7 @@ const digits = "0123456789";
 export const secretSpecs = [
   {
     name: "registryPullPassword",
-    purpose: "Password of the registry account that K3s pulls images with.",
+    purpose: "Password of the registry account that K3s pulls images with; set it as that account's secret in Harbor.",
     phase: 1,
     // Harbor wants 8 to 128 characters with a capital, a small letter and a digit for a robot's secret.
     length: 32,

@@ -10,10 +10,11 @@ import { parseSite, type Site } from "./site.ts";
 /**
  * Reads a site file as it stands on disk, without Pulumi and without decrypting anything.
  *
+ * @param named the site it must describe; default: the one that the file is named after.
  * @throws SettingsError when it is missing, is no YAML, or has faults.
  */
-export function readSiteFile(path: string): Site {
-  const site = /^Pulumi\.(.+)\.ya?ml$/.exec(basename(path))?.[1];
+export function readSiteFile(path: string, named?: string): Site {
+  const site = named ?? /^Pulumi\.(.+)\.ya?ml$/.exec(basename(path))?.[1];
   const sshKeyFile = process.env["TWISTERLAB_SSH_KEY_FILE"];
   return parseSite(readConfig(path), { file: path, site, sshKeyFile });
 }

@@ -42,8 +42,10 @@ describe("the first preview on a fresh machine", () => {
         new RegExp(`\\n    ${index + 1}\\. ${item} \\(not measured\\): \\S.*\\n       because \\w`),
       );
     }
-    expect(first.stdout).toContain("/dev/ubuntu-vg/ubuntu-lv grows from 100 GiB (recorded) to 150 GiB");
-    expect(first.stdout).toContain("* twisterlab-edge:host.ssh.hostKey");
+    expect(first.stdout).toContain(
+      "/dev/ubuntu-vg/ubuntu-lv grows from 100 GiB (by the records; what is there decides) to 150 GiB",
+    );
+    expect(first.stdout).toContain("- twisterlab-edge:host.ssh.hostKey");
     expect(first.stdout).toMatch(/\+ \d+ to create\n/);
   });
 
@@ -152,12 +154,23 @@ test("--diff shows the content of the file that will change", async () => {
   expect(stdout).not.toContain("outlive_connection");
 });
 
-test("up is refused while the host key is unknown, and nothing is created", async () => {
+test("up is refused while the host key is unknown, before Pulumi starts", async () => {
   const { stdout, stderr, code } = await edge.npm(["up", "--", "1", "--yes"]);
-  expect(code).not.toBe(0);
-  expect(stdout + stderr).toContain("nothing was applied, because this is missing:");
-  expect(stdout + stderr).toContain("* twisterlab-edge:host.ssh.hostKey");
-  expect(stdout + stderr).not.toMatch(/^\s+at /m);
+  expect(code).toBe(2);
+  expect(stdout).toBe("");
+  expect(stderr).toContain("error: up is refused, because this is missing:\n");
+  expect(stderr).toContain("- twisterlab-edge:host.ssh.hostKey");
+  expect(stderr).toContain("- kubeconfig: there is none");
+});
+
+test("plain pulumi up is refused by the program itself, and nothing is created", async () => {
+  const plain = await edge.run("bash", [
+    "-c",
+    `. ${edge.home}/env.sh && pulumi up -s edge-phase-1 --yes --skip-preview --non-interactive`,
+  ]);
+  expect(plain.code).not.toBe(0);
+  expect(plain.stdout).toContain("nothing was applied, because this is missing:");
+  expect(plain.stdout).not.toMatch(/^\s+at /m);
   const state = join(edge.home, ".local/share/twisterlab-edge/state/.pulumi/stacks/twisterlab-edge/edge-phase-1.json");
   const { checkpoint } = JSON.parse((await edge.run("cat", [state])).stdout) as {
     checkpoint: { latest?: { resources?: { type: string }[] } };

@@ -34,6 +34,8 @@ case $SSH_ORIGINAL_COMMAND in *" observe") cat ${folder}/facts ;; *) echo done ;
   edge = checkout();
   mkdirSync(join(edge.home, ".ssh"));
   writeFileSync(join(edge.home, ".ssh/id_ed25519"), server.privateKey, { mode: 0o600 });
+  mkdirSync(join(edge.home, ".kube"));
+  writeFileSync(join(edge.home, ".kube/twisterlab-edge.yaml"), KUBECONFIG);
   edge.edit([
     [["twisterlab-edge:host", "address"], "127.0.0.1"],
     [["twisterlab-edge:host", "machineId"], MACHINE_ID],
@@ -51,6 +53,15 @@ afterAll(async () => {
   edge.remove();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** A cluster where nobody listens. */
+const KUBECONFIG = `apiVersion: v1
+kind: Config
+clusters: [{ name: edge, cluster: { server: "https://127.0.0.1:1" } }]
+users: [{ name: edge, user: {} }]
+contexts: [{ name: edge, context: { cluster: edge, user: edge } }]
+current-context: edge
+`;
 
 function giveFacts(rootVolume: number, daemonJson: string, machineId = MACHINE_ID): void {
   const vg = {
@@ -84,7 +95,7 @@ describe("a preview that reaches the host", () => {
     expect(stdout).toContain("has 100 GiB, wanted 150 GiB, ubuntu-vg has 195 GiB free: grows by 50 GiB");
     expect(stdout).toContain('log-driver "local" -> "json-file"');
     expect(stdout).toContain("/ has rw,relatime: noatime,nodiratime added");
-    expect(stdout).not.toContain("Blind");
+    expect(stdout).not.toContain("Host not read");
     expect(readFileSync(join(folder, "commands"), "utf8")).toBe("sudo -n bash -s -- observe\n");
   });
 
@@ -113,7 +124,7 @@ describe("a preview that reaches the host", () => {
     prepare();
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`Blind: .*${reason}`));
+    expect(stdout).toMatch(new RegExp(`Host not read: .*${reason}`));
     expect(stdout).toContain("root-volume (not measured): /dev/ubuntu-vg/ubuntu-lv");
   });
 
@@ -125,7 +136,7 @@ describe("a preview that reaches the host", () => {
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     edge.edit([[["twisterlab-edge:host", "ssh", "hostKey"], right]]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Blind: .*was not observed/);
+    expect(stdout).toMatch(/Host not read: .*was not observed/);
     expect(readFileSync(join(folder, "commands"), "utf8")).toBe("");
   });
 
@@ -141,7 +152,7 @@ describe("a preview that reaches the host", () => {
     edge.edit([[["twisterlab-edge:host", "ssh", "port"], server.port]]);
     silent.close();
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Blind: .*no answer within 5 s/);
+    expect(stdout).toMatch(/Host not read: .*no answer within 5 s/);
     expect(seconds).toBeGreaterThan(5);
     expect(seconds).toBeLessThan(20);
   });
@@ -192,7 +203,7 @@ describe("secrets", () => {
     ).toBe(before.trimEnd());
     const again = await edge.npm(["secrets"]);
     expect(again).toMatchObject({ code: 0 });
-    expect(again.stderr).toContain("has all 1 secrets; nothing was changed");
+    expect(again.stderr).toContain("has all secrets (1); nothing was changed");
     expect(edge.read("Pulumi.edge.yaml")).toBe(after);
 
     const { stdout: exports } = await edge.npm(["doctor", "--", "--env"]);

@@ -4,6 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { capture, type Captured } from "../../cli/capture.ts";
+import { FROZEN_SITE_FILE } from "./mocks.ts";
 
 /** A copy of this checkout with a user of its own: home, state, passphrase. The toolchain is the machine's. */
 export interface Checkout {
@@ -31,6 +32,8 @@ export function checkout(): Checkout {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     cpSync(join(PROJECT, file), join(folder, file));
   }
+  // People fill in the real site file; the tests know the one that was handed over.
+  cpSync(join(PROJECT, FROZEN_SITE_FILE), join(folder, "Pulumi.edge.yaml"));
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
   const siteFile = join(folder, "Pulumi.edge.yaml");
   const run = (command: string, words: string[], env: Record<string, string> = {}): Promise<Captured> =>

@@ -76,9 +76,14 @@ export async function record<T>(program: Program, build: () => T | Promise<T>): 
   }
 }
 
+/**
+ * EdgeServer's site file as it was handed over, with all its gaps. Tests read this copy: people fill in the real one.
+ */
+export const FROZEN_SITE_FILE = "test/support/edgeServer.yaml";
+
 /** The configuration of a site file, as the engine hands it to the program; `change` edits it first. */
 export function siteConfig(
-  file = "Pulumi.edge.yaml",
+  file = FROZEN_SITE_FILE,
   change: (config: Record<string, Record<string, unknown>>) => void = () => undefined,
 ): Record<string, string> {
   const { config } = parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8")) as {

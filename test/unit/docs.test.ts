@@ -17,7 +17,7 @@ test("the README's commands are scripts of package.json, and its folders are the
   const commands = [...read("README.md").matchAll(/`npm run ([a-z]+)/g)].map(([, name]) => name ?? "");
   expect(commands.length).toBeGreaterThan(5);
   expect(commands.filter((name) => !(name in scripts))).toEqual([]);
-  const house = /## The house\n\n```text\n([^`]+)```/.exec(read("README.md"))?.[1] ?? "";
+  const house = /## Folders\n\n```text\n([^`]+)```/.exec(read("README.md"))?.[1] ?? "";
   const folders = [...house.matchAll(/^([a-z]+)\//gm)].map(([, name]) => name ?? "");
   const there = readdirSync(root, { withFileTypes: true })
     .filter(

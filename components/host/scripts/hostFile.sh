@@ -161,14 +161,27 @@ validate_fstab() {
 
 validate_k3s_registries() {
   need_commands k3s python3
+  python3 -c 'import yaml' 2> /dev/null || refuse "python3-yaml is not installed on this host: $2 cannot be compared"
   python3 - "$1" << 'PY' || refuse "the new $2 is not valid YAML"
-import sys
-try:
-    import yaml
-except ImportError:
-    sys.exit(0)
+import sys, yaml
 yaml.safe_load(open(sys.argv[1]))
 PY
+  # A mirror that nobody declared would be lost without a word, and its images with it.
+  local lost
+  lost=$(
+    python3 - "$1" "$2" "$3/installed" << 'PY'
+import hashlib, os, sys, yaml
+staged, path, installed = sys.argv[1:]
+if not os.path.exists(path):
+    sys.exit(0)
+current = open(path, "rb").read()
+if os.path.exists(installed) and open(installed).read().strip() == hashlib.sha256(current).hexdigest():
+    sys.exit(0)
+names = lambda text: {name for part in (yaml.safe_load(text) or {}).values() for name in (part or {})}
+print(" ".join(sorted(names(current) - names(open(staged)))))
+PY
+  )
+  [[ -z $lost ]] || refuse "$2 has registries that the site file does not declare ($lost): take them out of $2 first, or keep this item out"
 }
 
 validate_certificate() {

@@ -45,7 +45,7 @@ describe("the root volume", () => {
     ["in sync at the next whole extent", host(150, 145), "in sync", "has 150 GiB", 150 * GIB - 1000],
     ["exactly down to the reserve", host(100, 70), "differs", "grows by 50 GiB"],
     ["missing", seen({}), "not measured", "is not on this host: up will refuse"],
-    ["blind", blind, "not measured", "grows from 100 GiB (recorded) to 150 GiB"],
+    ["blind", blind, "not measured", "grows from 100 GiB (by the records; what is there decides) to 150 GiB"],
   ] as const)("is %s", (_, observation, state, sentence, size = wanted.size) => {
     const plan = planLogicalVolume({ ...wanted, size }, observation);
     expect(plan.state).toBe(state);

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadSettings } from "../../../components/settings/index.ts";
 import { declaredPhases } from "../../../phases/catalogue.ts";
 import { builders } from "../../../phases/index.ts";
-import { record, siteConfig, type Program } from "../../support/mocks.ts";
+import { FROZEN_SITE_FILE, record, siteConfig, type Program } from "../../support/mocks.ts";
 
 type Config = Record<string, Record<string, unknown>>;
 
@@ -14,10 +14,13 @@ const build = (program: Program) => record(program, () => builders[1]?.(loadSett
 
 let folder: string;
 let keyFile: string;
+let kubeconfigFile: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-phase1-"));
   keyFile = join(folder, "id_ed25519");
+  kubeconfigFile = join(folder, "kubeconfig.yaml");
+  writeFileSync(kubeconfigFile, "");
   const { privateKey } = generateKeyPairSync("ed25519", {
     privateKeyEncoding: { type: "pkcs8", format: "pem" },
     publicKeyEncoding: { type: "spki", format: "pem" },
@@ -32,8 +35,9 @@ afterEach(() => {
 
 /** EdgeServer's site file with the SSH key of this test, and `change` on top. */
 function edge(change: (config: Config) => void = () => undefined): Record<string, string> {
-  return siteConfig("Pulumi.edge.yaml", (config) => {
+  return siteConfig(FROZEN_SITE_FILE, (config) => {
     ssh(config)["keyFile"] = keyFile;
+    Object.assign(config["twisterlab-edge:cluster"] as object, { kubeconfigFile });
     change(config);
   });
 }
@@ -46,6 +50,15 @@ function ssh(config: Config): Record<string, unknown> {
   return config["twisterlab-edge:host"]?.["ssh"] as Record<string, unknown>;
 }
 
+/** A host that is known, and where nobody listens. */
+function onLoopback(config: Config): void {
+  Object.assign(ssh(config), { hostKey: HOST_KEY, port: 1 });
+  Object.assign(config["twisterlab-edge:host"] as object, { address: "127.0.0.1" });
+  Object.assign(config["twisterlab-edge:network"] as object, { cidr: "127.0.0.0/24" });
+  Object.assign(config["twisterlab-edge:cluster"] as object, { apiServer: "https://127.0.0.1:6443" });
+  (config["twisterlab-edge:phase3"] as Config)["metalLb"] = { pool: "127.0.0.100-127.0.0.110" };
+}
+
 describe("phase 1 of EdgeServer", () => {
   test("registers what its golden file says", async () => {
     const { resources } = await build({ config: edge() });
@@ -56,7 +69,8 @@ describe("phase 1 of EdgeServer", () => {
     for (const resource of resources) {
       delete resource.inputs["sha256"];
     }
-    await expect(`${JSON.stringify(resources, null, 2)}\n`).toMatchFileSnapshot("__golden__/phase1.json");
+    const text = JSON.stringify(resources, null, 2).replaceAll(kubeconfigFile, "(kubeconfig)");
+    await expect(`${text}\n`).toMatchFileSnapshot("__golden__/phase1.json");
   });
 
   test("says in a line what happens to each host item, and what is not known yet", async () => {
@@ -158,16 +172,7 @@ describe("choices of phase 1", () => {
   test("a known host key goes into the connection, which is secret as a whole", async () => {
     const { resources } = await build({
       config: edge((config) => {
-        ssh(config)["hostKey"] = HOST_KEY;
-        // Nobody listens there: the preview is blind, and says so.
-        ssh(config)["port"] = 1;
-        config["twisterlab-edge:host"] = { ...config["twisterlab-edge:host"], address: "127.0.0.1" };
-        config["twisterlab-edge:network"] = { ...config["twisterlab-edge:network"], cidr: "127.0.0.0/24" };
-        config["twisterlab-edge:cluster"] = {
-          ...config["twisterlab-edge:cluster"],
-          apiServer: "https://127.0.0.1:6443",
-        };
-        (config["twisterlab-edge:phase3"] as Config)["metalLb"] = { pool: "127.0.0.100-127.0.0.110" };
+        onLoopback(config);
       }),
     });
     const commands = resources.filter(({ type }) => type === "command:remote:Command");
@@ -191,7 +196,38 @@ describe("up", () => {
     });
     await expect(build({ config, preview: false })).rejects.toThrow(`there is no SSH key at ${folder}/none`);
     const { messages } = await build({ config });
-    expect(messages.at(-1)?.text).toContain(`* SSH key: there is no SSH key at ${folder}/none`);
+    expect(messages.at(-1)?.text).toContain(`- SSH key: there is no SSH key at ${folder}/none`);
+  });
+
+  test("is refused without a kubeconfig, which the preview lists", async () => {
+    rmSync(kubeconfigFile);
+    await expect(build({ config: edge(), preview: false })).rejects.toThrow(
+      `kubeconfig: there is none at ${kubeconfigFile}`,
+    );
+    const { messages } = await build({ config: edge() });
+    expect(messages.at(-1)?.text).toContain(`- kubeconfig: there is none at ${kubeconfigFile}`);
+  });
+
+  test("is refused on a host that was not read, when nothing else is in its way", async () => {
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["twisterlab-edge:secrets"]');
+    const config = edge((all) => {
+      onLoopback(all);
+      Object.assign(all["twisterlab-edge:host"] as object, { machineId: "0123456789abcdef0123456789abcdef" });
+      all["twisterlab-edge:secrets"] = { registryPullPassword: "a-password" };
+    });
+    await expect(build({ config, preview: false })).rejects.toThrow(/^nothing was applied: .* was not observed: /);
+  });
+
+  test("a key with a passphrase is refused with the way out", async () => {
+    const { privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      privateKeyEncoding: { type: "pkcs1", format: "pem", cipher: "aes-128-cbc", passphrase: "x" },
+      publicKeyEncoding: { type: "pkcs1", format: "pem" },
+    });
+    writeFileSync(keyFile, privateKey);
+    await expect(build({ config: edge() })).rejects.toThrow("is protected by a passphrase; load it with ssh-add");
+    writeFileSync(keyFile, ENCRYPTED_OPENSSH_KEY);
+    await expect(build({ config: edge() })).rejects.toThrow("is protected by a passphrase; load it with ssh-add");
   });
 
   test("a key that is there and no key stops the preview too", async () => {
@@ -212,3 +248,11 @@ test("the catalogue names the phases that can be built", () => {
 });
 
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q";
+
+// Only as much of one as tells that it is encrypted.
+const ENCRYPTED_OPENSSH_KEY = `-----BEGIN OPENSSH PRIVATE KEY-----\n${Buffer.concat([
+  Buffer.from("openssh-key-v1\\0"),
+  Buffer.from([0, 0, 0, 10]),
+  Buffer.from("aes256-ctr"),
+  Buffer.alloc(80),
+]).toString("base64")}\n-----END OPENSSH PRIVATE KEY-----\n`;
