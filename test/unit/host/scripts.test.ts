@@ -242,6 +242,41 @@ describe("a file whose service does not take it", () => {
   });
 });
 
+describe("daemon.json", () => {
+  const wanted = '{"storage-driver": "overlay2", "log-opts": {"max-size": "10m"}}';
+  const validate = (there: string, running = "overlay2") => {
+    writeFileSync(join(folder, "staged"), wanted);
+    writeFileSync(join(folder, "daemon.json"), there);
+    mkdirSync(join(folder, "record"), { recursive: true });
+    return shell(
+      `docker() { echo ${running}; }; timeout() { shift; "$@"; }; dockerd() { :; }
+       validate_docker_daemon ${folder}/staged ${folder}/daemon.json ${folder}/record`,
+      "",
+    );
+  };
+
+  test.each(["{}", "", '{"log-opts": {"max-size": "1m"}}', "{broken"])("over %j is accepted", (there) => {
+    expect(validate(there)).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+
+  test("over keys that nobody declared is refused, those inside others included", () => {
+    const { code, stderr } = validate('{"dns": ["1.1.1.1"], "log-opts": {"max-size": "1m", "labels": "x"}}');
+    expect(code).toBe(65);
+    expect(stderr).toContain("does not declare (dns log-opts.labels)");
+  });
+
+  test("over our own last version is accepted, whatever it had", () => {
+    const ours = '{"dns": ["1.1.1.1"]}';
+    mkdirSync(join(folder, "record"));
+    writeFileSync(join(folder, "record/installed"), `${sha256(ours)}\n`);
+    expect(validate(ours).code).toBe(0);
+  });
+
+  test("with another storage driver than the one that runs is refused", () => {
+    expect(validate("{}", "btrfs").stderr).toContain("Docker runs with the storage driver btrfs");
+  });
+});
+
 describe("mount options", () => {
   const lines = [
     "# / was on /dev/ubuntu-vg/ubuntu-lv during curtin installation",
