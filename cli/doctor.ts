@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { stringify } from "yaml";
-import { expandHome, readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import { expandHome, observeAs, type LoginKey } from "../components/host/connection.ts";
 import { everyBlockDevice, type HostFacts } from "../components/host/facts.ts";
-import { observe, scanHostKey, type Observation } from "../components/host/observation.ts";
+import { scanHostKey, type Observation } from "../components/host/observation.ts";
 import { gib } from "../components/host/plan.ts";
 import { isKnown } from "../components/settings/schema/build.ts";
 import type { Site as SiteSettings } from "../components/settings/site.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { findBackend } from "./backend.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { EXIT } from "./failure.ts";
+import { loginKey } from "./loginKey.ts";
 import { say, sessionEnvironment } from "./phase.ts";
 import { openSite, type Site } from "./site.ts";
 
@@ -53,7 +54,7 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
 
 async function checkThisMachine(site: Site): Promise<LoginKey> {
   const toolchain = await ensureToolchain({ say });
-  const key = readKey(site.settings);
+  const key = loginKey(site);
   const { kubeconfigFile } = site.settings.cluster;
   print("This machine", [
     `Node.js ${process.versions.node}`,
@@ -67,30 +68,18 @@ async function checkThisMachine(site: Site): Promise<LoginKey> {
   return key;
 }
 
-function readKey({ host }: SiteSettings): LoginKey {
-  try {
-    return readLoginKey(host.ssh.keyFile, process.env["SSH_AUTH_SOCK"]);
-  } catch (error) {
-    throw new Failure((error as Error).message);
-  }
-}
-
 async function askHost(
-  { host, safety }: SiteSettings,
+  settings: SiteSettings,
   key: LoginKey,
 ): Promise<{ hostKey: string | undefined; observation: Observation }> {
+  const { host, safety } = settings;
   const target = { address: host.address, port: host.ssh.port, timeout: safety.observeTimeout.seconds };
-  let hostKey: string;
   try {
-    hostKey = isKnown(host.ssh.hostKey) ? host.ssh.hostKey : await scanHostKey(target);
+    const hostKey = isKnown(host.ssh.hostKey) ? host.ssh.hostKey : await scanHostKey(target);
+    return { hostKey, observation: await observeAs(hostKey, settings, key) };
   } catch (error) {
     return { hostKey: undefined, observation: { blind: `${host.address}: ${(error as Error).message}` } };
   }
-  if ("missing" in key) {
-    return { hostKey, observation: { blind: `not asked for its facts: ${key.missing}` } };
-  }
-  const known = isKnown(host.machineId) ? { machineId: host.machineId } : {};
-  return { hostKey, observation: await observe({ ...target, ...known, user: host.ssh.user, hostKey, auth: key }) };
 }
 
 /** What the site file says and the host says otherwise. */

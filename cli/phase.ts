@@ -1,7 +1,7 @@
 import type { Phase } from "../components/settings/stackName.ts";
 import { declaredPhases } from "../phases/catalogue.ts";
 import { ensureToolchain, type Toolchain } from "../toolchain/index.ts";
-import { findBackend, prepareBackend } from "./backend.ts";
+import { findBackend, prepareBackend, type Backend } from "./backend.ts";
 import { Failure } from "./failure.ts";
 import { findPassphrase } from "./passphrase.ts";
 import { engine, type Engine } from "./pulumi.ts";
@@ -42,16 +42,16 @@ export async function openStack(
   site: Site,
   stack: string,
 ): Promise<{ pulumi: Engine; toolchain: Toolchain; env: Record<string, string> }> {
-  const env = sessionEnvironment(site);
+  const backend = findBackend();
+  const env = sessionEnvironment(site, backend);
   const toolchain = await ensureToolchain({ say });
   const pulumi = engine(toolchain, env);
-  await ensureStack(pulumi, findBackend(), site, stack, say);
+  await ensureStack(pulumi, backend, site, stack, say);
   return { pulumi, toolchain, env };
 }
 
 /** The environment with which plain `pulumi` does what our commands do. */
-export function sessionEnvironment(site: Site): Record<string, string> {
-  const backend = findBackend();
+export function sessionEnvironment(site: Site, backend: Backend = findBackend()): Record<string, string> {
   prepareBackend(backend);
   const encrypted = encryptionSalt(site.file) !== undefined || site.settings.givenSecrets.length > 0;
   return {
@@ -89,14 +89,11 @@ function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: stri
 /** Says before Pulumi starts what the program would refuse after a long preview. */
 async function refuseUnready(site: Site, phase: number): Promise<void> {
   // Only here: it loads Pulumi's library, which the other commands do without.
-  const { describeBlocking, gapsOfSiteFile } = await import("../phases/gaps.ts");
-  let gaps;
-  try {
-    gaps = gapsOfSiteFile(site.settings, phase as Phase, process.env["SSH_AUTH_SOCK"]);
-  } catch (error) {
-    // An SSH key that cannot be used.
-    throw new Failure((error as Error).message);
-  }
+  const [{ loginKey }, { describeBlocking, findGaps }] = await Promise.all([
+    import("./loginKey.ts"),
+    import("../phases/gaps.ts"),
+  ]);
+  const gaps = findGaps(site.settings, phase as Phase, site.settings.givenSecrets, loginKey(site));
   const blocking = describeBlocking(gaps);
   if (blocking !== "") {
     throw new Failure(`up is refused, because this is missing:\n${blocking}`);

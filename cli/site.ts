@@ -17,7 +17,7 @@ export interface Site {
 export const PROJECT_FOLDER = resolve(import.meta.dirname, "..");
 
 /** Pulumi project, and with it the namespace of our keys. */
-export const PROJECT = "twisterlab-edge";
+export { project as PROJECT } from "../components/settings/schema/index.ts";
 
 /**
  * Reads and checks a site file.

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { expandHome, readLoginKey, type LoginKey } from "../components/host/connection.ts";
+import { expandHome, type LoginKey } from "../components/host/connection.ts";
 import { secretsOfPhase, type SecretName } from "../components/settings/secrets.ts";
 import type { Site } from "../components/settings/site.ts";
 import type { Phase } from "../components/settings/stackName.ts";
@@ -61,11 +61,6 @@ export function describeGaps(gaps: readonly Gap[]): string {
     .filter(([, list]) => list.length > 0)
     .map(([title, list]) => [title, ...list.map(describe)].join("\n"))
     .join("\n\n");
-}
-
-/** The gaps as the command line sees them, before Pulumi starts. */
-export function gapsOfSiteFile(site: Site, phase: Phase, agentSocket: string | undefined): Gap[] {
-  return findGaps(site, phase, site.givenSecrets, readLoginKey(site.host.ssh.keyFile, agentSocket));
 }
 
 function describe({ what, howToFind }: Gap): string {

@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { hostConnection, observeHost, readLoginKey } from "../components/host/connection.ts";
+import { hostConnection, observeHost, readLoginKey, unknownValue } from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
 import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
@@ -59,5 +59,5 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
 
 /** Stands for a secret that is not in the site file yet: Pulumi shows it as not known. */
 export function unknownSecret(): pulumi.Output<string> {
-  return pulumi.secret(pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>);
+  return pulumi.secret(unknownValue());
 }

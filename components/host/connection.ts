@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { isKnown, type Settings } from "../settings/index.ts";
+import { isKnown, type Settings, type Site } from "../settings/index.ts";
 import { observe, type Observation } from "./observation.ts";
 
 /** The key we log in with: its text, the running ssh-agent, or why there is none. */
@@ -75,18 +75,22 @@ export function hostConnection(
     user: ssh.user,
     ...("privateKey" in key ? { privateKey: key.privateKey } : {}),
     // Left out, the plugin would trust any machine that answers; unknown, nothing can be run before it is known.
-    hostKey: isKnown(ssh.hostKey) ? ssh.hostKey : unknownValue,
+    hostKey: isKnown(ssh.hostKey) ? ssh.hostKey : unknownValue(),
     dialErrorLimit: ssh.dialErrorLimit,
     perDialTimeout: Math.ceil(ssh.perDialTimeout.seconds),
   });
 }
 
 /** What is known of the host before the plan is made; reads only, and only from a host that proves who it is. */
-export async function observeHost(settings: Settings, key: LoginKey): Promise<Observation> {
-  const { host, safety } = settings;
-  if (!isKnown(host.ssh.hostKey)) {
-    return { blind: "the host was not asked, because its host key is unknown" };
-  }
+export function observeHost(site: Site, key: LoginKey): Promise<Observation> {
+  const { hostKey } = site.host.ssh;
+  return isKnown(hostKey)
+    ? observeAs(hostKey, site, key)
+    : Promise.resolve({ blind: "the host was not asked, because its host key is unknown" });
+}
+
+/** As `observeHost`, of a host that proves itself by `hostKey`, whatever the site file says. */
+export async function observeAs(hostKey: string, { host, safety }: Site, key: LoginKey): Promise<Observation> {
   if ("missing" in key) {
     return { blind: `the host was not asked: ${key.missing}` };
   }
@@ -94,7 +98,7 @@ export async function observeHost(settings: Settings, key: LoginKey): Promise<Ob
     address: host.address,
     port: host.ssh.port,
     user: host.ssh.user,
-    hostKey: host.ssh.hostKey,
+    hostKey,
     auth: key,
     timeout: safety.observeTimeout.seconds,
     ...(isKnown(host.machineId) ? { machineId: host.machineId } : {}),
@@ -102,4 +106,6 @@ export async function observeHost(settings: Settings, key: LoginKey): Promise<Ob
 }
 
 /** A value that Pulumi shows as not known yet. */
-const unknownValue = pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>;
+export function unknownValue(): pulumi.Output<string> {
+  return pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>;
+}

@@ -3,16 +3,13 @@
 #
 # The new place is a bind mount in /etc/fstab, which serves Docker and K3s alike, and the service is told to wait for it:
 # without that a missing disk would let it start on an empty folder.
-#
-# `record`, `target`, `old` and `line` are global: put_back needs them from a trap, when the function is gone.
 
 data_root_move() {
   read_params item path disk_serial mount format service
   need item path disk_serial mount format service
   need_commands rsync findmnt lsblk systemctl
   local path=${PARAM[path]} mount=${PARAM[mount]} service=${PARAM[service]} copied differences
-  target=$mount/$(basename -- "$path") record=$(item_folder "${PARAM[item]}")
-  old=$path.before-twisterlab-edge line="$target $path none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0"
+  name_places
 
   # A run that was killed, or a power cut, while the service stood: back to the old data first.
   [[ ! -e $record/switching ]] || put_back "$path" "$service"
@@ -60,8 +57,7 @@ data_root_undo() {
   read_params item path disk_serial mount format service
   need item path mount service
   local path=${PARAM[path]} service=${PARAM[service]} mount=${PARAM[mount]}
-  target=$mount/$(basename -- "$path") record=$(item_folder "${PARAM[item]}")
-  old=$path.before-twisterlab-edge line="$target $path none bind,nofail,x-systemd.requires-mounts-for=$mount 0 0"
+  name_places
   if [[ -e $record/switching ]]; then
     # A run that was killed on its way back, or on its way there.
     put_back "$path" "$service"
@@ -86,6 +82,14 @@ data_root_undo() {
   put_back "$path" "$service"
   rm -rf -- "$record"
   say "moved $path back; the copy on $mount was left there"
+}
+
+# Global, because put_back needs them from a trap, when the function that was called is gone.
+name_places() {
+  record=$(item_folder "${PARAM[item]}")
+  target=${PARAM[mount]}/$(basename -- "${PARAM[path]}")
+  old=${PARAM[path]}.before-twisterlab-edge
+  line="$target ${PARAM[path]} none bind,nofail,x-systemd.requires-mounts-for=${PARAM[mount]} 0 0"
 }
 
 copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
@@ -133,14 +137,7 @@ containers_stop_with() {
     || refuse "containers run and live-restore would keep them writing during the move: stop them first (docker stop)"
 }
 
-drop_fstab_line() {
-  local staged
-  staged=$(mktemp -- "$FSTAB.XXXXXX")
-  cp --archive -- "$FSTAB" "$staged"
-  awk -v line="$1" '$0 != line' "$FSTAB" > "$staged"
-  sync -- "$staged"
-  mv -fT -- "$staged" "$FSTAB"
-}
+drop_fstab_line() { awk -v line="$1" '$0 != line' "$FSTAB" | replace_fstab unchecked; }
 
 # prepare_disk MOUNT SERIAL FORMAT: `none` wants the disk mounted there already; `ext4` makes a filesystem on an empty one.
 prepare_disk() {
@@ -174,15 +171,7 @@ our_partition() {
 }
 
 add_fstab_line() {
-  local staged
-  ! grep --quiet --line-regexp --fixed-strings -- "$1" "$FSTAB" || return 0
-  staged=$(mktemp -- "$FSTAB.XXXXXX")
-  cp --archive -- "$FSTAB" "$staged"
-  printf '%s\n' "$1" >> "$staged"
-  validate_fstab "$staged" "$FSTAB"
-  sync -- "$staged"
-  mv -fT -- "$staged" "$FSTAB"
-  systemctl daemon-reload
+  grep --quiet --line-regexp --fixed-strings -- "$1" "$FSTAB" || { cat -- "$FSTAB" && printf '%s\n' "$1"; } | replace_fstab
 }
 
 wait_for_mount() {

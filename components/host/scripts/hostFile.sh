@@ -59,8 +59,7 @@ host_file_undo() {
     say "$path was never installed by us"
     return 0
   fi
-  if [[ -e $path && ! -e $record/pending ]] \
-    && ! printf '%s  %s\n' "$(< "$record/installed")" "$path" | sha256sum --check --status; then
+  if [[ -e $path && ! -e $record/pending ]] && ! is_ours "$path" "$record"; then
     refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
   fi
   [[ -e $record/pending ]] || keep_copy "$path" "$record/previous"
@@ -74,6 +73,11 @@ host_file_undo() {
   fi
   rm -rf -- "$record"
   say "brought back $path"
+}
+
+# is_ours PATH RECORD: the file is what we installed last, byte for byte.
+is_ours() {
+  [[ -e $2/installed ]] && printf '%s  %s\n' "$(< "$2/installed")" "$1" | sha256sum --check --status
 }
 
 # same_file A B: same bytes, mode and owner.
@@ -120,19 +124,13 @@ validate_none() { :; }
 validate_docker_daemon() {
   need_commands dockerd python3
   # Keys that stand on the host and that nobody declared would be lost without a word.
-  local lost
-  lost=$(
-    python3 - "$1" "$2" "$3/installed" << 'PY'
-import hashlib, json, os, sys
-staged, path, installed = sys.argv[1:]
+  local lost=
+  [[ ! -e $2 ]] || is_ours "$2" "$3" || lost=$(
+    python3 - "$1" "$2" << 'PY'
+import json, sys
+staged, path = sys.argv[1:]
 try:
-    current = open(path, "rb").read()
-except FileNotFoundError:
-    sys.exit(0)
-if os.path.exists(installed) and open(installed).read().strip() == hashlib.sha256(current).hexdigest():
-    sys.exit(0)
-try:
-    there = json.loads(current or b"{}")
+    there = json.loads(open(path, "rb").read() or b"{}")
 except ValueError:
     sys.exit(0)
 
@@ -154,11 +152,6 @@ PY
   dockerd --validate --config-file="$1" > /dev/null || refuse "dockerd --validate does not accept the new $2"
 }
 
-validate_fstab() {
-  local report
-  report=$(findmnt --verify --tab-file "$1" 2>&1) || refuse "findmnt --verify does not accept the new $2: $report"
-}
-
 validate_k3s_registries() {
   need_commands k3s python3
   python3 -c 'import yaml' 2> /dev/null || refuse "python3-yaml is not installed on this host: $2 cannot be compared"
@@ -167,18 +160,12 @@ import sys, yaml
 yaml.safe_load(open(sys.argv[1]))
 PY
   # A mirror that nobody declared would be lost without a word, and its images with it.
-  local lost
-  lost=$(
-    python3 - "$1" "$2" "$3/installed" << 'PY'
-import hashlib, os, sys, yaml
-staged, path, installed = sys.argv[1:]
-if not os.path.exists(path):
-    sys.exit(0)
-current = open(path, "rb").read()
-if os.path.exists(installed) and open(installed).read().strip() == hashlib.sha256(current).hexdigest():
-    sys.exit(0)
-names = lambda text: {name for part in (yaml.safe_load(text) or {}).values() for name in (part or {})}
-print(" ".join(sorted(names(current) - names(open(staged)))))
+  local lost=
+  [[ ! -e $2 ]] || is_ours "$2" "$3" || lost=$(
+    python3 - "$1" "$2" << 'PY'
+import sys, yaml
+staged, current = ({n for part in (yaml.safe_load(open(f)) or {}).values() for n in part or {}} for f in sys.argv[1:])
+print(" ".join(sorted(current - staged)))
 PY
   )
   [[ -z $lost ]] || refuse "$2 has registries that the site file does not declare ($lost): take them out of $2 first, or keep this item out"

@@ -83,6 +83,24 @@ wait_until() {
   done
 }
 
+# replace_fstab [unchecked]: standard input becomes /etc/fstab, whole or not at all. `unchecked` is for the way back, which
+# a fault of somebody else's in the file must not block.
+replace_fstab() {
+  local staged report
+  staged=$(mktemp -- "$FSTAB.XXXXXX")
+  cat > "$staged"
+  chown --reference="$FSTAB" -- "$staged"
+  chmod --reference="$FSTAB" -- "$staged"
+  if [[ ${1:-} != unchecked ]] && ! report=$(findmnt --verify --tab-file "$staged" 2>&1); then
+    rm -f -- "$staged"
+    refuse "findmnt --verify does not accept the new $FSTAB: $report"
+  fi
+  sync -- "$staged"
+  mv -fT -- "$staged" "$FSTAB"
+  sync -- "$(dirname -- "$FSTAB")"
+  systemctl daemon-reload
+}
+
 # disk_by_serial SERIAL: /dev path of the one whole disk with this serial. Letters (sda, sdb) move between boots.
 # The comparison is of texts: awk would take 2105E4 and 21050000 for the same number.
 disk_by_serial() {

@@ -10,7 +10,7 @@ mount_options_put() {
   need_commands findmnt awk
   local mount=${PARAM[mount]} record current wanted live
   record=$(item_folder "${PARAM[item]}")
-  current=$(options_of "$mount" "$FSTAB")
+  current=$(options_of "$mount")
   wanted=$(added "$current" "${PARAM[options]}")
   if [[ $current == "$wanted" ]] && has_options "$mount" "${PARAM[options]}"; then
     say "$mount is as wanted"
@@ -28,7 +28,7 @@ mount_options_put() {
   [[ -e $record/before ]] || printf '%s\n' "$current" > "$record/before"
   printf '%s\n' "$wanted" > "$record/after"
   sync -- "$record"
-  set_options "$mount" "$wanted" "$FSTAB"
+  with_options "$mount" "$wanted" < "$FSTAB" | replace_fstab
   say "$mount carries ${PARAM[options]}"
 }
 
@@ -41,23 +41,24 @@ mount_options_undo() {
     say "$mount was never changed by us"
     return 0
   fi
-  current=$(options_of "$mount" "$FSTAB")
+  current=$(options_of "$mount")
   # As before us already: a run that was cut off.
   if [[ $current != "$(< "$record/before")" ]]; then
     [[ $current == "$(< "$record/after")" ]] \
       || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
-    set_options "$mount" "$(< "$record/before")" "$FSTAB"
+    with_options "$mount" "$(< "$record/before")" < "$FSTAB" | replace_fstab
   fi
   mount -o "remount,$(< "$record/live")" -- "$mount"
   rm -rf -- "$record"
   say "brought back the options of $mount"
 }
 
-# options_of MOUNT FSTAB: the options in the one line of MOUNT.
+# options_of MOUNT: the options in the one line of MOUNT in fstab.
 options_of() {
-  [[ $(awk -v mount="$1" '!/^[[:space:]]*#/ && $2 == mount' "$2" | wc -l) == 1 ]] \
-    || refuse "$2 does not have exactly one line for $1"
-  awk -v mount="$1" '!/^[[:space:]]*#/ && $2 == mount { print $4 }' "$2"
+  local found
+  found=$(awk -v mount="$1" '!/^[[:space:]]*#/ && $2 == mount { print $4 }' "$FSTAB")
+  [[ -n $found && $found != *$'\n'* ]] || refuse "$FSTAB does not have exactly one line for $1"
+  printf '%s' "$found"
 }
 
 # added LIST OPTIONS: the comma-separated list with each option in it once.
@@ -69,22 +70,7 @@ added() {
   printf '%s' "$list"
 }
 
-# set_options MOUNT OPTIONS FSTAB: replaces the fourth field of the line of MOUNT, and nothing else.
-set_options() {
-  local staged
-  staged=$(mktemp -- "$3.XXXXXX")
-  # shellcheck disable=SC2064 # the name as it is now
-  trap "rm -f -- '$staged'" EXIT
-  with_options "$1" "$2" < "$3" > "$staged"
-  chown --reference="$3" -- "$staged"
-  chmod --reference="$3" -- "$staged"
-  validate_fstab "$staged" "$3"
-  sync -- "$staged"
-  mv -fT -- "$staged" "$3"
-  sync -- "$(dirname -- "$3")"
-  systemctl daemon-reload
-}
-
+# with_options MOUNT OPTIONS: fstab on standard input, with the fourth field of the line of MOUNT replaced and nothing else.
 with_options() {
   awk -v mount="$1" -v options="$2" '
     /^[[:space:]]*#/ || $2 != mount { print; next }

@@ -63,9 +63,6 @@ export const serialNumber = word("a disk's serial number", ["WD-WCC6Y7XXXXXX"], 
 /** 32 hexadecimal digits, the content of /etc/machine-id. */
 export const machineId = word("a machine ID", ["0123456789abcdef0123456789abcdef"], "[0-9a-f]{32}");
 
-/** A mount option of the kernel or of the file system. */
-export const mountOption = word("a mount option", ["noatime"], String.raw`[a-z_]+(=[\w.:/-]+)?`);
-
 /** A path on the host, from its root, with nothing to resolve in it. */
 export const hostPath = word("an absolute path", ["/var/log/syslog"], String.raw`\/|(\/[\w.@+-]+)+`, {
   longest: 4096,
