@@ -3,5 +3,6 @@
  * command line can name them without loading Pulumi.
  */
 export const declaredPhases: Readonly<Record<number, { title: string }>> = {
+  0: { title: "stabilise" },
   1: { title: "foundation" },
 };

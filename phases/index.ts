@@ -1,4 +1,5 @@
 import type { Settings } from "../components/settings/index.ts";
+import { buildPhase0 } from "./phase0Stabilise.ts";
 import { buildPhase1 } from "./phase1Foundation.ts";
 import type { PhaseOutputs } from "./preparation.ts";
 
@@ -6,4 +7,4 @@ import type { PhaseOutputs } from "./preparation.ts";
 export type BuildPhase = (settings: Settings) => Promise<PhaseOutputs>;
 
 /** How each declared phase is built; `catalogue.ts` has their titles. */
-export const builders: Readonly<Record<number, BuildPhase>> = { 1: buildPhase1 };
+export const builders: Readonly<Record<number, BuildPhase>> = { 0: buildPhase0, 1: buildPhase1 };

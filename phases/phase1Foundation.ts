@@ -10,7 +10,7 @@ import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logica
 import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
-import { unknownSecret, withHost, type PhaseOutputs } from "./preparation.ts";
+import { withHost, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
@@ -84,7 +84,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
       {
         registry: registry.host,
         user: registry.pullUser,
-        password: secrets.registryPullPassword ?? unknownSecret(),
+        password: secrets.registryPullPassword,
         why: WHY.registries,
         ...(isKnown(registry.caCertificate)
           ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }

@@ -1,7 +1,9 @@
+import { writeFileSync } from "node:fs";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { hostConnection, observeHost, readLoginKey, unknownValue } from "../components/host/connection.ts";
+import { applyTarget, hostConnection, observeHost, readLoginKey } from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
+import { LEASE_OWNER, leaseOwner, takeLease } from "../components/host/lease.ts";
 import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
 import type { Settings } from "../components/settings/index.ts";
@@ -10,11 +12,21 @@ import { describeBlocking, describeGaps, findGaps, type Gap } from "./gaps.ts";
 /** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
 export type PhaseOutputs = Record<string, unknown>;
 
+/** Environment variable with a file that the plan of the host items is written to, as JSON, for `npm run drift`. */
+export const PLAN_FILE = "TWISTERLAB_PLAN_FILE";
+
+/** What stands in that file. */
+export interface PlanFile {
+  /** Why the host was not read; undefined when it was. */
+  blind?: string;
+  items: PlanReport["items"];
+}
+
 /**
- * What every phase does before its first resource: observes the host, says what is not known yet, and refuses to apply
- * without what safety needs.
- * @throws RunError in `up`, before anything is touched, with everything that is missing, or when the host was not read.
- *   (`destroy` runs no program: Pulumi takes commands and connection from the state.)
+ * What every phase does around its resources: observes the host, says what is not known yet, refuses to apply without
+ * what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, or
+ *   when another run has it. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
 export async function withHost(
   settings: Settings,
@@ -23,26 +35,50 @@ export async function withHost(
   const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
   const gaps = findGaps(settings, settings.phase, settings.givenSecrets, key);
   const blocking = describeBlocking(gaps);
-  if (!pulumi.runtime.isDryRun() && blocking !== "") {
+  const applies = !pulumi.runtime.isDryRun();
+  if (applies && blocking !== "") {
     throw new pulumi.RunError(`nothing was applied, because this is missing:\n${blocking}`);
+  }
+  if (applies) {
+    try {
+      await takeLease(applyTarget(settings, key), process.env[LEASE_OWNER] ?? leaseOwner(pulumi.getStack()));
+    } catch (error) {
+      throw new pulumi.RunError(
+        `nothing was applied: ${(error as Error).message} (npm run doctor shows who has the host, and can break that)`,
+      );
+    }
   }
 
   const observation = await observeHost(settings, key);
-  if (!pulumi.runtime.isDryRun() && "blind" in observation) {
+  if (applies && "blind" in observation) {
     // What nobody could compare, nobody has reviewed.
     throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
   }
   const report = new PlanReport();
+  const keptRevisions = await revisionsOfStack();
   const outputs = await build({
     connection: hostConnection(settings.host, key),
     provider: new command.Provider("host"),
     observation,
+    keptRevisions,
+    confirmWithin: Math.ceil(settings.safety.confirmWithin.seconds),
     report,
   });
-  if (pulumi.runtime.isDryRun()) {
+  if (!applies) {
     void pulumi.log.info(describePlan(settings, observation, report, gaps));
+    writePlanFile(observation, report);
   }
-  return outputs;
+  return { ...outputs, revisions: report.revisions };
+}
+
+/**
+ * The revisions that this stack kept when it was last applied: it reads its own last outputs, which Pulumi lets every
+ * stack read of every other.
+ */
+async function revisionsOfStack(): Promise<Record<string, number>> {
+  const own = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+  const { value } = await new pulumi.StackReference(own).getOutputDetails("revisions");
+  return (value ?? {}) as Record<string, number>;
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
@@ -50,6 +86,9 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
   const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
   if ("blind" in observation) {
     parts.push(`Host not read: ${observation.blind}. What it has now is not compared.`);
+  } else if (observation.facts.lease !== undefined) {
+    const { owner, expiresIn } = observation.facts.lease;
+    parts.push(`The host is held by ${owner} for another ${expiresIn} s: up is refused until then.`);
   }
   if (gaps.length > 0) {
     parts.push(describeGaps(gaps));
@@ -57,7 +96,13 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
   return parts.join("\n\n");
 }
 
-/** Stands for a secret that is not in the site file yet: Pulumi shows it as not known. */
-export function unknownSecret(): pulumi.Output<string> {
-  return pulumi.secret(unknownValue());
+function writePlanFile(observation: Observation, report: PlanReport): void {
+  const file = process.env[PLAN_FILE];
+  if (file !== undefined) {
+    const plan: PlanFile = {
+      ...("blind" in observation ? { blind: observation.blind } : {}),
+      items: report.items,
+    };
+    writeFileSync(file, JSON.stringify(plan), { mode: 0o600 });
+  }
 }

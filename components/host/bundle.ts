@@ -22,6 +22,8 @@ export function sha256(text: string): string {
 
 const SCRIPTS = [
   "lib.sh",
+  "confirm.sh",
+  "lease.sh",
   "hostFile.sh",
   "logicalVolume.sh",
   "reclaimSpace.sh",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { isKnown, type Settings, type Site } from "../settings/index.ts";
-import { observe, type Observation } from "./observation.ts";
+import { observe, type HostTarget, type Observation } from "./observation.ts";
 
 /** The key we log in with: its text, the running ssh-agent, or why there is none. */
 export type LoginKey = { readonly privateKey: string } | { readonly agent: string } | { readonly missing: string };
@@ -90,11 +90,27 @@ export function observeHost(site: Site, key: LoginKey): Promise<Observation> {
 }
 
 /** As `observeHost`, of a host that proves itself by `hostKey`, whatever the site file says. */
-export async function observeAs(hostKey: string, { host, safety }: Site, key: LoginKey): Promise<Observation> {
-  if ("missing" in key) {
-    return { blind: `the host was not asked: ${key.missing}` };
+export async function observeAs(hostKey: string, site: Site, key: LoginKey): Promise<Observation> {
+  return "missing" in key ? { blind: `the host was not asked: ${key.missing}` } : observe(target(hostKey, site, key));
+}
+
+/**
+ * The host as the person who applies reaches it.
+ * @throws Error when the site file has no host key, or there is no key to log in with.
+ */
+export function applyTarget(site: Site, key: LoginKey): HostTarget {
+  const { hostKey } = site.host.ssh;
+  if (!isKnown(hostKey)) {
+    throw new Error("its host key is unknown");
   }
-  return observe({
+  if ("missing" in key) {
+    throw new Error(key.missing);
+  }
+  return target(hostKey, site, key);
+}
+
+function target(hostKey: string, { host, safety }: Site, key: Exclude<LoginKey, { missing: string }>): HostTarget {
+  return {
     address: host.address,
     port: host.ssh.port,
     user: host.ssh.user,
@@ -102,7 +118,7 @@ export async function observeAs(hostKey: string, { host, safety }: Site, key: Lo
     auth: key,
     timeout: safety.observeTimeout.seconds,
     ...(isKnown(host.machineId) ? { machineId: host.machineId } : {}),
-  });
+  };
 }
 
 /** A value that Pulumi shows as not known yet. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostCommand, type Host } from "./host.ts";
+import { hostItem, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import type { ItemPlan, Reason } from "./plan.ts";
+import { NOT_READ, type ItemPlan, type Reason } from "./plan.ts";
 
 export interface DataRootArgs extends Reason {
   /** Folder that moves. */
@@ -23,31 +23,33 @@ export class DataRoot extends pulumi.ComponentResource {
 
   constructor(name: string, args: DataRootArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DataRoot", name, args, { ...opts, protect: true });
-    host.report.add(name, planDataRoot(args, host.observation), args);
-    const moved = hostCommand(
-      `${name}-move`,
+    const { stdout } = hostItem(
+      name,
       {
+        plan: planDataRoot(args, host.observation),
+        why: args.why,
         apply: "data-root move",
         undo: "data-root undo",
         parameters: {
-          item: name,
           path: args.path,
           disk_serial: args.diskSerial,
           mount: args.mount,
           format: args.format,
           service: serviceOf(args.path),
         },
+        guarded: true,
       },
       host,
       { parent: this },
     );
-    this.path = moved.id.apply(() => args.path);
+    this.path = stdout.apply(() => args.path);
     this.registerOutputs({ path: this.path });
   }
 }
 
 /** What the preview says of the move. */
 export function planDataRoot(args: DataRootArgs, observation: Observation): ItemPlan {
+  const wanted = `${args.path} on ${args.mount}`;
   const target = `${args.mount}/${args.path.split("/").at(-1) ?? ""}`;
   if ("facts" in observation) {
     const { mounts } = observation.facts;
@@ -55,8 +57,13 @@ export function planDataRoot(args: DataRootArgs, observation: Observation): Item
     const disk = mounts.find((mount) => mount.target === args.mount);
     if (there !== undefined) {
       return disk !== undefined && there.source === `${disk.source}[/${args.path.split("/").at(-1) ?? ""}]`
-        ? { state: "in sync", sentence: `${args.path} is on ${args.mount}` }
-        : { state: "differs", sentence: `${args.path} is a mount already, from ${there.source}: up will refuse` };
+        ? { state: "in sync", sentence: `${args.path} is on ${args.mount}`, wanted, observed: "as wanted" }
+        : {
+            state: "differs",
+            sentence: `${args.path} is a mount already, from ${there.source}: up will refuse`,
+            wanted,
+            observed: `a mount from ${there.source}`,
+          };
     }
   }
   const format =
@@ -66,6 +73,8 @@ export function planDataRoot(args: DataRootArgs, observation: Observation): Item
   return {
     state: "facts" in observation ? "differs" : "not measured",
     sentence: `${args.path} moves to ${target}${format}; ${outage} while the last differences are copied; the old data stays in ${args.path}.before-twisterlab-edge`,
+    wanted,
+    observed: "facts" in observation ? "on the system's disk" : NOT_READ,
   };
 }
 

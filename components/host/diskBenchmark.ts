@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostCommand, type Host } from "./host.ts";
-import type { Reason } from "./plan.ts";
+import { hostItem, type Host } from "./host.ts";
+import { planRun, type Reason } from "./plan.ts";
 
 export interface DiskBenchmarkArgs extends Reason {
   /** Kernel names of the disks, `sdb` for instance. Only read from, so a letter that moved does no harm. */
@@ -16,24 +16,22 @@ export class DiskBenchmark extends pulumi.ComponentResource {
 
   constructor(name: string, args: DiskBenchmarkArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DiskBenchmark", name, args, opts);
-    host.report.add(
+    const { stdout } = hostItem(
       name,
       {
-        state: "not measured",
-        sentence: `hdparm -Tt reads from ${args.disks.join(", ")} for about ${10 * args.disks.length} s and the figures are recorded; nothing is written`,
-      },
-      args,
-    );
-    const measured = hostCommand(
-      `${name}-run`,
-      {
+        plan: planRun(
+          name,
+          `hdparm -Tt reads from ${args.disks.join(", ")} for about ${10 * args.disks.length} s and the figures are recorded; nothing is written`,
+          host.observation,
+        ),
+        why: args.why,
         apply: "disk-benchmark run",
-        parameters: { item: name, disks: args.disks.join(" "), root_device: args.rootDevice },
+        parameters: { disks: args.disks.join(" "), root_device: args.rootDevice },
       },
       host,
       { parent: this },
     );
-    this.report = measured.stdout;
+    this.report = stdout;
     this.registerOutputs({ report: this.report });
   }
 }

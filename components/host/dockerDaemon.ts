@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "./host.ts";
-import { HostFile } from "./hostFile.ts";
+import { compareFile, HostFile } from "./hostFile.ts";
 import type { Observation } from "./observation.ts";
-import type { ItemPlan, Reason } from "./plan.ts";
+import { NOT_READ, type ItemPlan, type Reason } from "./plan.ts";
 import { renderDaemonJson, type DaemonOptions } from "./render/daemonJson.ts";
 
 const PATH = "/etc/docker/daemon.json";
@@ -20,10 +20,17 @@ export class DockerDaemon extends pulumi.ComponentResource {
   constructor(name: string, args: DockerDaemonArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:DockerDaemon", name, args, opts);
     const content = renderDaemonJson(args);
-    host.report.add(name, planDockerDaemon(content, host.observation), args);
     const file = new HostFile(
       `${name}-json`,
-      { path: PATH, content, validate: "docker-daemon", activate: "docker" },
+      {
+        path: PATH,
+        content,
+        why: args.why,
+        plan: planDockerDaemon(content, host.observation),
+        validate: "docker-daemon",
+        activate: "docker",
+        guarded: true,
+      },
       host,
       { parent: this },
     );
@@ -39,25 +46,28 @@ export function planDockerDaemon(content: string, observation: Observation): Ite
     wanted["live-restore"] === true
       ? "Docker is reloaded, then restarted, its containers stay up"
       : "Docker is restarted, and its containers with it";
-  if ("blind" in observation) {
+  const all = `${PATH} with ${Object.keys(wanted).length} keys`;
+  const comparison = compareFile({ path: PATH, content }, observation);
+  if ("blind" in observation || comparison.state === "not measured") {
     return {
       state: "not measured",
       sentence: `${PATH} has ${Object.keys(wanted).length} keys (${Object.keys(wanted).join(", ")}); other keys found there make up stop; ${restart}`,
+      wanted: all,
+      observed: NOT_READ,
     };
   }
-  const current = observation.facts.dockerDaemon;
-  if (current?.trim() === content.trim()) {
-    return { state: "in sync", sentence: `${PATH} is as wanted` };
+  if (comparison.state === "in sync") {
+    return { state: "in sync", sentence: `${PATH} is as wanted`, wanted: all, observed: "as wanted" };
   }
-  const there = readJson(current ?? "{}");
-  const changes = there === undefined ? "is not valid JSON and is replaced" : describeChanges(there, wanted);
-  return {
-    state: "differs",
-    sentence: `${PATH} ${changes}; ${restart}`,
-  };
+  const current = observation.facts.files[PATH]?.content;
+  const there = current === undefined ? {} : readJson(current);
+  const changes = there === undefined ? ["is not valid JSON and is replaced"] : describeChanges(there, wanted);
+  // Mode and owner, or another layout of the same values.
+  const observed = (changes.length > 0 ? changes : comparison.differences).join("; ");
+  return { state: "differs", sentence: `${PATH} ${observed}; ${restart}`, wanted: all, observed };
 }
 
-function describeChanges(there: Record<string, unknown>, wanted: Record<string, unknown>): string {
+function describeChanges(there: Record<string, unknown>, wanted: Record<string, unknown>): string[] {
   const show = (value: unknown): string => (value === undefined ? "absent" : JSON.stringify(value));
   const changed = Object.keys(wanted).filter((key) => show(there[key]) !== show(wanted[key]));
   const lost = Object.keys(there).filter((key) => !(key in wanted));
@@ -65,7 +75,7 @@ function describeChanges(there: Record<string, unknown>, wanted: Record<string, 
   if (lost.length > 0) {
     parts.push(`not declared: ${lost.join(", ")} (up will refuse to drop them: declare them in phase1.docker.extra)`);
   }
-  return parts.length === 0 ? "is written anew with the same values" : parts.join("; ");
+  return parts;
 }
 
 function readJson(text: string): Record<string, unknown> | undefined {

@@ -20,21 +20,68 @@ export interface HostFacts {
   mounts: { target: string; source: string; filesystem: string; options: string[]; size: number; used: number }[];
   volumeGroups: { name: string; size: number; free: number; extentSize: number; missing: number }[];
   logicalVolumes: { volumeGroup: string; name: string; size: number; layout: string }[];
+  physicalVolumes: { name: string; volumeGroup: string }[];
   gateway: string | undefined;
   hostKey: string | undefined;
   dockerVersion: string | undefined;
   k3sVersion: string | undefined;
-  /** Text of /etc/docker/daemon.json. */
-  dockerDaemon: string | undefined;
-  /** SHA-256 of /etc/rancher/k3s/registries.yaml. */
-  registriesSha256: string | undefined;
+  /** Key of the hashes in `files`: made for one observation, so that a hash says nothing to anybody else. */
+  hashKey: string;
+  /** Files worth comparing, by path: null when it is not there; a path that was not looked at is not in here. */
+  files: Record<string, FileFact | null>;
+  /** What the host keeps of the items that were applied to it, by their names. */
+  items: Record<string, ItemRecord>;
+  /** The entry point that is installed, and the stacks that use it, with how often each had to put it there. */
+  entryPoint: { sha256: string | undefined; users: Record<string, number> };
+  /** Who holds the host for a run; undefined when nobody does. */
+  lease: Lease | undefined;
+  /** systemd's view of the units that the items are about, by name. */
+  units: Record<string, UnitFact>;
+}
+
+/** A file of the host. */
+export interface FileFact {
+  /** Octal, as `stat -c %a` prints it. */
+  mode: string;
+  /** `user:group`. */
+  owner: string;
+  /** HMAC-SHA256 of the content with the observation's key, in hexadecimal. */
+  keyedHash: string;
+  /** Undefined for what may hold a secret, and for what is no text or longer than 64 KiB. */
+  content?: string;
+}
+
+/** What the host keeps of an item in /var/lib/twisterlab-edge/items. */
+export interface ItemRecord {
+  /** How often it was applied. */
+  revision?: number;
+  /** A change waits to be confirmed, or was cut off: it is undone by itself. */
+  armed: boolean;
+  /** When and why the host undid the last change by itself, in its own words. */
+  reverted?: string;
+}
+
+/** A run that holds the host. */
+export interface Lease {
+  /** Who and where: `user@machine pid 4711 edge-phase-1`. */
+  owner: string;
+  /** Seconds until it expires by itself. */
+  expiresIn: number;
+}
+
+/** A systemd unit. */
+export interface UnitFact {
+  /** `enabled`, `disabled`, `static`...; empty when there is no such unit. */
+  enabled: string;
+  /** `active`, `inactive`, `failed`... */
+  active: string;
 }
 
 /**
- * The facts from the text that `observe` prints.
+ * The facts from the text that `observe` prints, when it was given `hashKey`.
  * @throws Error when the text was cut off, or is not from `observe`.
  */
-export function parseFacts(text: string): HostFacts {
+export function parseFacts(text: string, hashKey: string): HostFacts {
   const sections = splitSections(text);
   if (!sections.has("end")) {
     throw new Error("what the host answered is incomplete");
@@ -61,13 +108,29 @@ export function parseFacts(text: string): HostFacts {
       size: Number(lv["lv_size"]),
       layout: asText(lv["lv_layout"]),
     })),
+    physicalVolumes: report(sections, "physical-volumes", "pv").map((pv) => ({
+      name: asText(pv["pv_name"]),
+      volumeGroup: asText(pv["vg_name"]),
+    })),
     gateway: optional(parsed(sections, "default-route")[0]?.["gateway"]),
     // Without the comment at its end, which names the host.
     hostKey: line("host-key")?.split(" ").slice(0, 2).join(" "),
     dockerVersion: line("docker-version"),
     k3sVersion: /^k3s version (\S+)/.exec(line("k3s-version") ?? "")?.[1],
-    dockerDaemon: sections.get("docker-daemon"),
-    registriesSha256: line("registries")?.split(" ")[0],
+    hashKey,
+    files: object(sections, "files") as HostFacts["files"],
+    items: object(sections, "items") as HostFacts["items"],
+    entryPoint: {
+      sha256: line("entry-point")?.split(" ")[0],
+      users: Object.fromEntries(
+        [...(sections.get("entry-point-users") ?? "").matchAll(/\/([a-z0-9-]+):(\d+)$/gm)].map(([, user, revision]) => [
+          user ?? "",
+          Number(revision),
+        ]),
+      ),
+    },
+    lease: sections.has("lease") ? (object(sections, "lease") as unknown as Lease) : undefined,
+    units: unitFacts(sections.get("units") ?? ""),
   };
 }
 
@@ -99,6 +162,28 @@ function parsed(sections: Map<string, string>, section: string): Row[] {
     return [];
   }
   return JSON.parse(text) as Row[];
+}
+
+function object(sections: Map<string, string>, section: string): Record<string, unknown> {
+  return JSON.parse(sections.get(section) ?? "{}") as Record<string, unknown>;
+}
+
+/** From `systemctl show`: blocks of `Name=value`, one block a unit. */
+function unitFacts(text: string): Record<string, UnitFact> {
+  const blocks = text.split("\n\n").map((block) => new Map(block.split("\n").map((row) => split(row, "="))));
+  return Object.fromEntries(
+    blocks
+      .filter((block) => block.has("Id"))
+      .map((block) => [
+        block.get("Id") ?? "",
+        { enabled: block.get("UnitFileState") ?? "", active: block.get("ActiveState") ?? "" },
+      ]),
+  );
+}
+
+function split(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + separator.length)];
 }
 
 function json(sections: Map<string, string>, section: string, key: string): Row[] {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Secret } from "../settings/values/secret.ts";
 import type { Host } from "./host.ts";
 import { HostFile } from "./hostFile.ts";
 import type { Reason } from "./plan.ts";
@@ -11,8 +12,8 @@ export interface K3sRegistriesArgs extends Reason {
   registry: string;
   /** Account that K3s pulls with. */
   user: string;
-  /** Its password; ends up in the state encrypted and on the host in a file only root can read. */
-  password: pulumi.Input<string>;
+  /** Its password, undefined as long as nobody knows it; ends up in the state encrypted and on the host in a file only root can read. */
+  password: Secret | undefined;
   /** The registry's certificate authority: PEM text, and where it is kept on the host. */
   authority?: { file: string; certificate: string };
 }
@@ -27,14 +28,6 @@ export class K3sRegistries extends pulumi.ComponentResource {
   constructor(name: string, args: K3sRegistriesArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     const { password, ...rest } = args;
     super("twisterlab:host:K3sRegistries", name, rest, opts);
-    host.report.add(
-      name,
-      {
-        state: "not measured",
-        sentence: `${PATH}, replaced as a whole: K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}${args.authority === undefined ? " (a registry with an authority of its own cannot be pulled from until the site file has that; other images are not affected)" : ""}; K3s is restarted, its pods stay up`,
-      },
-      args,
-    );
 
     const dependsOn: pulumi.Resource[] = [];
     if (args.authority !== undefined) {
@@ -42,22 +35,29 @@ export class K3sRegistries extends pulumi.ComponentResource {
       dependsOn.push(
         new HostFile(
           `${name}-ca`,
-          { path: args.authority.file, content: args.authority.certificate, validate: "certificate" },
+          {
+            path: args.authority.file,
+            content: args.authority.certificate,
+            why: "K3s verifies the private registry's certificate with it",
+            validate: "certificate",
+          },
           host,
           { parent: this },
         ),
       );
     }
-    const content = pulumi.secret(password).apply((secret) => render(args, secret));
     const file = new HostFile(
       `${name}-yaml`,
       {
         path: PATH,
-        content,
+        content: password?.map((text) => render(args, text)),
         shown: render(args, "[secret]"),
         mode: "600",
+        why: args.why,
+        effect: `K3s pulls from https://${args.registry} as ${args.user}, certificate verified against ${args.authority?.file ?? "the public authorities"}${args.authority === undefined ? " (a registry with an authority of its own cannot be pulled from until the site file has that; other images are not affected)" : ""}; the file is replaced as a whole; K3s is restarted, its pods stay up`,
         validate: "k3s-registries",
         activate: "k3s",
+        guarded: true,
       },
       host,
       { parent: this, dependsOn },

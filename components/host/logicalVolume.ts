@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostFacts } from "./facts.ts";
-import { hostCommand, type Host } from "./host.ts";
+import { hostItem, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { gib, type ItemPlan, type Reason } from "./plan.ts";
+import { gib, NOT_READ, type ItemPlan, type Reason } from "./plan.ts";
 
 /** Which volume, and how big. Sizes in bytes. */
 export interface LogicalVolumeArgs extends Reason {
@@ -32,24 +32,28 @@ export class LogicalVolume extends pulumi.ComponentResource {
 
   constructor(name: string, args: LogicalVolumeArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:LogicalVolume", name, args, { ...opts, protect: true });
-    host.report.add(name, planLogicalVolume(args, host.observation), args);
-
     const common = { volume_group: args.volumeGroup, metadata_backup: args.metadataBackup };
     const dependsOn: pulumi.Resource[] = [];
     if (args.addDisk !== undefined) {
-      const parameters = { item: `${name}-disk`, ...common, disk_serial: args.addDisk };
+      const parameters = { ...common, disk_serial: args.addDisk };
+      const plan = planAddDisk(args.volumeGroup, args.addDisk, host.observation);
       // No undo: taking a physical volume out again moves data.
-      dependsOn.push(
-        hostCommand(`${name}-disk`, { apply: "volume-group add-disk", parameters }, host, { parent: this }),
+      const { last } = hostItem(
+        `${name}-disk`,
+        { plan, why: args.why, apply: "volume-group add-disk", parameters },
+        host,
+        { parent: this },
       );
+      dependsOn.push(last);
     }
-    const grown = hostCommand(
-      `${name}-grow`,
+    const { stdout } = hostItem(
+      name,
       {
+        plan: planLogicalVolume(args, host.observation),
+        why: args.why,
         apply: "logical-volume grow",
         // No undo: shrinking is never done, and old metadata over a grown filesystem would cut it off.
         parameters: {
-          item: name,
           ...common,
           logical_volume: args.logicalVolume,
           mount: args.mount,
@@ -61,7 +65,7 @@ export class LogicalVolume extends pulumi.ComponentResource {
       host,
       { parent: this, dependsOn },
     );
-    this.size = grown.id.apply(() => args.size);
+    this.size = stdout.apply(() => args.size);
     this.registerOutputs({ size: this.size });
   }
 }
@@ -69,6 +73,7 @@ export class LogicalVolume extends pulumi.ComponentResource {
 /** What the preview says of the volume. */
 export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observation): ItemPlan {
   const device = `/dev/${args.volumeGroup}/${args.logicalVolume}`;
+  const wanted = `${device} of ${gib(args.size)}`;
   const joins = args.addDisk === undefined ? "" : `; the empty disk ${args.addDisk} joins ${args.volumeGroup} first`;
   if ("blind" in observation) {
     const how =
@@ -78,39 +83,73 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
     return {
       state: "not measured",
       sentence: `${device} ${how} ${gib(args.size)} while mounted on ${args.mount}, ${args.filesystem} with it${joins}; ${gib(args.reserve)} of the volume group stay free; LVM metadata is kept in ${args.metadataBackup} first; cannot be undone`,
+      wanted,
+      observed: NOT_READ,
     };
   }
-  const { volume, group } = find(observation.facts, args);
+  const { volume, group, filesystem } = find(observation.facts, args);
+  const differs = (sentence: string, observed: string): ItemPlan => ({ state: "differs", sentence, wanted, observed });
   if (volume === undefined || group === undefined) {
-    return { state: "not measured", sentence: `${device} is not on this host: up will refuse` };
+    return differs(`${device} is not on this host: up will refuse`, "not there");
   }
+  const observed = gib(volume.size);
   // LVM gives space in whole extents.
   const missing = Math.ceil(args.size / group.extentSize) * group.extentSize - volume.size;
-  if (missing === 0) {
-    return { state: "in sync", sentence: `${device} has ${gib(args.size)}` };
-  }
   if (missing < 0) {
-    return {
-      state: "differs",
-      sentence: `${device} has ${gib(volume.size)}, more than the ${gib(args.size)} wanted: up will refuse, a volume is never shrunk`,
-    };
+    return differs(
+      `${device} has ${observed}, more than the ${gib(args.size)} wanted: up will refuse, a volume is never shrunk`,
+      observed,
+    );
+  }
+  if (missing === 0) {
+    // A filesystem keeps a part of its device for itself, some percent at most.
+    return filesystem !== undefined && filesystem.size < volume.size * 0.9
+      ? differs(
+          `${device} has ${observed}, its filesystem only ${gib(filesystem.size)}: ${args.filesystem} grows to the volume's size while mounted`,
+          `${observed}, filesystem ${gib(filesystem.size)}`,
+        )
+      : { state: "in sync", sentence: `${device} has ${observed}`, wanted, observed };
   }
   const free = `${args.volumeGroup} has ${gib(group.free)} free`;
   if (args.addDisk === undefined && missing > group.free - args.reserve) {
+    return differs(
+      `${device} has ${observed}, wanted ${gib(args.size)}, but ${free} and ${gib(args.reserve)} must stay free: up will refuse`,
+      observed,
+    );
+  }
+  return differs(
+    `${device} has ${observed}, wanted ${gib(args.size)}, ${free}: grows by ${gib(missing)} while mounted, ${args.filesystem} with it${joins}; cannot be undone`,
+    observed,
+  );
+}
+
+/** What the preview says of the disk that joins the volume group. */
+export function planAddDisk(volumeGroup: string, serial: string, observation: Observation): ItemPlan {
+  const wanted = `disk ${serial} in ${volumeGroup}`;
+  const sentence = `the disk ${serial}, which must be empty, joins ${volumeGroup}; cannot be undone`;
+  if ("blind" in observation) {
+    return { state: "not measured", sentence, wanted, observed: NOT_READ };
+  }
+  const { disks, physicalVolumes } = observation.facts;
+  const disk = disks.find((device) => device.serial === serial);
+  if (disk === undefined) {
     return {
       state: "differs",
-      sentence: `${device} has ${gib(volume.size)}, wanted ${gib(args.size)}, but ${free} and ${gib(args.reserve)} must stay free: up will refuse`,
+      sentence: `no disk with the serial ${serial} is on this host: up will refuse`,
+      wanted,
+      observed: "no such disk",
     };
   }
-  return {
-    state: "differs",
-    sentence: `${device} has ${gib(volume.size)}, wanted ${gib(args.size)}, ${free}: grows by ${gib(missing)} while mounted, ${args.filesystem} with it${joins}; cannot be undone`,
-  };
+  const owner = physicalVolumes.find(({ name }) => name === `/dev/${disk.name}`)?.volumeGroup;
+  return owner === volumeGroup
+    ? { state: "in sync", sentence: `the disk ${serial} is in ${volumeGroup}`, wanted, observed: "as wanted" }
+    : { state: "differs", sentence, wanted, observed: owner ? `in ${owner}` : "in no volume group" };
 }
 
 function find(facts: HostFacts, args: LogicalVolumeArgs) {
   return {
     volume: facts.logicalVolumes.find((lv) => lv.volumeGroup === args.volumeGroup && lv.name === args.logicalVolume),
     group: facts.volumeGroups.find((vg) => vg.name === args.volumeGroup),
+    filesystem: facts.mounts.find((mount) => mount.target === args.mount),
   };
 }

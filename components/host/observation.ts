@@ -1,12 +1,15 @@
+import { randomBytes } from "node:crypto";
+import type { Client, ServerHostKeyAlgorithm } from "ssh2";
 import { scriptBundle } from "./bundle.ts";
-import type { ServerHostKeyAlgorithm } from "ssh2";
 import { parseFacts, type HostFacts } from "./facts.ts";
+import { ENTRY_POINT } from "./paths.ts";
+import { renderParameters, type Parameters } from "./render/parameters.ts";
 
 /** What is known of the host before the plan is made: its facts, or why there are none. */
 export type Observation = { readonly facts: HostFacts } | { readonly blind: string };
 
-/** How to reach the host to observe it. */
-export interface ObserveTarget {
+/** How to reach the host, apart from the plugin that applies the items. */
+export interface HostTarget {
   address: string;
   port: number;
   user: string;
@@ -14,22 +17,25 @@ export interface ObserveTarget {
   hostKey: string;
   /** Private key in OpenSSH or PEM form, or the socket of a running ssh-agent. */
   auth: { privateKey: string } | { agent: string };
-  /** Limit for the whole observation, in seconds. */
+  /** Limit for the whole conversation, in seconds. */
   timeout: number;
   /** `/etc/machine-id` of the host, when it is known: another machine under the same address is not believed. */
   machineId?: string;
+  /** The key may only observe: the host runs its read-only command, whatever it is asked for. Default false. */
+  observer?: boolean;
 }
 
 /** Reads the host's facts in one SSH round trip. Changes nothing there. Never throws: not to see is a result. */
-export async function observe(target: ObserveTarget): Promise<Observation> {
+export async function observe(target: HostTarget): Promise<Observation> {
+  const hashKey = randomBytes(32).toString("hex");
   let text: string;
   try {
-    text = await runOnHost(target, "sudo -n bash -s -- observe", scriptBundle());
+    text = await onHost(target, (client) => runVerb(client, target, "observe", { key: hashKey }));
   } catch (error) {
     return { blind: `${target.user}@${target.address}:${target.port} was not observed: ${(error as Error).message}` };
   }
   try {
-    const facts = parseFacts(text);
+    const facts = parseFacts(text, hashKey);
     if (target.machineId !== undefined && facts.machineId !== target.machineId) {
       return {
         blind: `${target.address} is another machine: its machine-id is ${facts.machineId ?? "not readable"}, the site file has ${target.machineId}`,
@@ -39,6 +45,15 @@ export async function observe(target: ObserveTarget): Promise<Observation> {
   } catch (error) {
     return { blind: `${target.address} gave facts that could not be read: ${(error as Error).message}` };
   }
+}
+
+/**
+ * Runs one verb of the entry point, over a connection of its own.
+ * @returns its standard output.
+ * @throws Error with one clear sentence: what the host said, or why it could not be asked.
+ */
+export function callHost(target: HostTarget, verb: string, parameters: Parameters): Promise<string> {
+  return onHost(target, (client) => runVerb(client, target, verb, parameters));
 }
 
 /**
@@ -67,53 +82,52 @@ export async function scanHostKey(target: { address: string; port: number; timeo
   });
 }
 
-/** Standard output of one command on the host, fed with `input`. Rejects on any failure, with one clear sentence. */
-async function runOnHost(target: ObserveTarget, command: string, input: string): Promise<string> {
+/**
+ * One verb, as root. Where the account may run everything, this program's own scripts answer, installed or not, and
+ * nothing is left behind; where its rights are only for the entry point, the installed one does.
+ */
+function runVerb(client: Client, target: HostTarget, verb: string, parameters: Parameters): Promise<string> {
+  const input = renderParameters(parameters);
+  if (target.observer === true) {
+    return execute(client, verb, input);
+  }
+  const bundle = Buffer.from(scriptBundle());
+  const command = [
+    `if sudo -n bash -c : 2> /dev/null; then exec sudo -n bash -s -- ${verb}; fi`,
+    `head -c ${bundle.length} > /dev/null`,
+    `exec sudo -n ${ENTRY_POINT} ${verb}`,
+  ].join("; ");
+  return execute(client, command, Buffer.concat([bundle, Buffer.from(input)]));
+}
+
+/** Connects, lets `talk` use the connection, and ends it. Rejects on any failure, with one clear sentence. */
+async function onHost<T>(target: HostTarget, talk: (client: Client) => Promise<T>): Promise<T> {
   // Only here: a preview that cannot connect does not pay for loading the library.
   const { Client } = await import("ssh2");
-  return new Promise((resolve, reject) => {
-    const client = new Client();
-    const settle = (act: () => void): void => {
-      clearTimeout(timer);
-      client.destroy();
-      act();
-    };
-    const fail = (message: string): void => {
-      settle(() => {
-        reject(new Error(message));
-      });
-    };
-    const timer = setTimeout(() => {
-      fail(`no answer within ${target.timeout} s`);
-    }, target.timeout * 1000);
+  const client = new Client();
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await Promise.race([
+      new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(new Error(`no answer within ${target.timeout} s`));
+        }, target.timeout * 1000);
+        client.on("error", reject);
+      }),
+      connect(client, target).then(() => talk(client)),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    // What the connection says of its end interests nobody any more.
+    client.on("error", () => undefined);
+    client.destroy();
+  }
+}
 
-    client.on("error", (error) => {
-      fail(error.message);
-    });
-    client.on("ready", () => {
-      client.exec(command, (error, channel) => {
-        if (error) {
-          fail(error.message);
-          return;
-        }
-        const output: Buffer[] = [];
-        const errors: Buffer[] = [];
-        channel.on("data", (chunk: Buffer) => output.push(chunk));
-        channel.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
-        channel.on("close", (code: number | null) => {
-          if (code === 0) {
-            settle(() => {
-              resolve(Buffer.concat(output).toString("utf8"));
-            });
-          } else {
-            const reason = Buffer.concat(errors).toString("utf8").trim().split("\n").at(-1);
-            fail(`the read-only script ended with ${String(code)}${reason ? `: ${reason}` : ""}`);
-          }
-        });
-        channel.end(input);
-      });
-    });
-    const expected = target.hostKey.split(" ")[1] ?? "";
+function connect(client: Client, target: HostTarget): Promise<void> {
+  const expected = target.hostKey.split(" ")[1] ?? "";
+  return new Promise((resolve, reject) => {
+    client.on("ready", resolve);
     try {
       client.connect({
         host: target.address,
@@ -126,8 +140,32 @@ async function runOnHost(target: ObserveTarget, command: string, input: string):
       });
     } catch (error) {
       // A key that the library cannot read is not said by an event.
-      fail((error as Error).message);
+      reject(error as Error);
     }
+  });
+}
+
+function execute(client: Client, command: string, input: string | Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      const output: Buffer[] = [];
+      const errors: Buffer[] = [];
+      channel.on("data", (chunk: Buffer) => output.push(chunk));
+      channel.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+      channel.on("close", (code: number | null) => {
+        if (code === 0) {
+          resolve(Buffer.concat(output).toString("utf8"));
+        } else {
+          const reason = Buffer.concat(errors).toString("utf8").trim().split("\n").at(-1);
+          reject(new Error(`the host's script ended with ${String(code)}${reason ? `: ${reason}` : ""}`));
+        }
+      });
+      channel.end(input);
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostCommand, type Host } from "./host.ts";
-import type { Reason } from "./plan.ts";
+import { hostItem, type Host } from "./host.ts";
+import { planRun, type Reason } from "./plan.ts";
 
 /** What may be removed because it can be had again. */
 export interface ReclaimedSpaceArgs extends Reason {
@@ -27,21 +27,22 @@ export class ReclaimedSpace extends pulumi.ComponentResource {
       ...(args.images ? ["unused images and old build cache"] : []),
       ...(args.packages ? ["package caches and unneeded packages"] : []),
     ];
-    host.report.add(
+    const { stdout } = hostItem(
       name,
       {
-        state: "differs",
-        sentence: `frees space on /: ${removed.join(", ")}; never a volume, a container or a log; cannot be undone`,
+        plan: planRun(
+          name,
+          `frees space on /: ${removed.join(", ")}; never a volume, a container or a log; cannot be undone`,
+          host.observation,
+        ),
+        why: args.why,
+        apply: "reclaim-space run",
+        parameters: { images: args.images, packages: args.packages },
       },
-      args,
-    );
-    const reclaimed = hostCommand(
-      `${name}-run`,
-      { apply: "reclaim-space run", parameters: { item: name, images: args.images, packages: args.packages } },
       host,
       { parent: this },
     );
-    this.report = reclaimed.stdout;
+    this.report = stdout;
     this.registerOutputs({ report: this.report });
   }
 }

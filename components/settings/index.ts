@@ -7,6 +7,7 @@ import { type SecretName, secretSpecs } from "./secrets.ts";
 import { parseSite, type Site } from "./site.ts";
 import { parseStackName, type Phase } from "./stackName.ts";
 import { unknownFacts } from "./unknowns.ts";
+import { Secret } from "./values/secret.ts";
 
 export { type Fault, SettingsError } from "./faults.ts";
 export { type Fact, isKnown } from "./schema/build.ts";
@@ -24,8 +25,8 @@ export interface Settings extends Site {
   readonly phase: Phase;
   /** Socket of the running ssh-agent (SSH_AUTH_SOCK); undefined when none runs. */
   readonly agentSocket: string | undefined;
-  /** Secret outputs; undefined where the site file has none yet. */
-  readonly secrets: Readonly<Record<SecretName, pulumi.Output<string> | undefined>>;
+  /** Undefined where the site file has none yet. */
+  readonly secrets: Readonly<Record<SecretName, Secret | undefined>>;
 }
 
 /**
@@ -53,7 +54,7 @@ export function loadSettings(): Settings {
     phase,
     agentSocket: process.env["SSH_AUTH_SOCK"],
     unknowns: unknownFacts(site, phase),
-    secrets: secretOutputs(values),
+    secrets: secretTexts(values),
   });
 }
 
@@ -91,13 +92,13 @@ function withoutSecrets(values: Record<string, unknown>, encrypted: ReadonlySet<
   );
 }
 
-function secretOutputs(values: Record<string, unknown>): Settings["secrets"] {
+function secretTexts(values: Record<string, unknown>): Settings["secrets"] {
   const given = values[secretsKey];
-  const outputs = secretSpecs.map(({ name }) => {
+  const secrets = secretSpecs.map(({ name }) => {
     const value = isMapping(given) ? given[name] : undefined;
-    return [name, typeof value === "string" ? pulumi.secret(value) : undefined] as const;
+    return [name, typeof value === "string" ? new Secret(value) : undefined] as const;
   });
-  return Object.freeze(Object.fromEntries(outputs) as Record<SecretName, pulumi.Output<string> | undefined>);
+  return Object.freeze(Object.fromEntries(secrets) as Record<SecretName, Secret | undefined>);
 }
 
 const secretsKey = `${project}:secrets`;

@@ -5,19 +5,17 @@
 # without that a missing disk would let it start on an empty folder.
 
 data_root_move() {
-  read_params item path disk_serial mount format service
+  read_params item path disk_serial mount format service confirm_within
   need item path disk_serial mount format service
   need_commands rsync findmnt lsblk systemctl
   local path=${PARAM[path]} mount=${PARAM[mount]} service=${PARAM[service]} copied differences
   name_places
 
-  # A run that was killed, or a power cut, while the service stood: back to the old data first.
-  [[ ! -e $record/switching ]] || put_back "$path" "$service"
   if mountpoint --quiet -- "$path"; then
     [[ $(findmnt -no SOURCE -- "$path") == "$(findmnt -no SOURCE -- "$mount")[/$(basename -- "$path")]" ]] \
       || refuse "$path is a mount already, and not from $mount"
-    # A run that was killed after the switch may have left it standing.
-    service_answers "$service" || start_service "$service" || failed_needs_help "$service does not start from $mount"
+    "healthy_$service" || start_service "$service" || failed_needs_help "$service does not start from $mount"
+    rm -f -- "$record/reverted"
     say "$path is on $mount"
     return 0
   fi
@@ -31,14 +29,14 @@ data_root_move() {
 
   # First copy while the service runs, second while it stands: the outage is only the difference.
   copy "$path/" "$copied/" || true
-  : > "$record/switching"
+  printf '%s\n%s\n%s\n' "$path" "$mount" "$service" > "$record/places"
   sync -- "$record"
   # Whatever fails from here on, also a command nobody asked about: the service runs on its old data again.
-  trap 'not_moved "${PARAM[path]}" "${PARAM[service]}"' EXIT
+  arm "${PARAM[item]}" data-root
   stop_service "$service"
   copy "$path/" "$copied/"
   differences=$(copy --dry-run --itemize-changes --checksum "$path/" "$copied/")
-  [[ -z $differences ]]
+  [[ -z $differences ]] || fail "$copied is not what $path is"
   mv -T -- "$copied" "$target"
   mv -T -- "$path" "$old"
   mkdir -m 0711 -- "$path"
@@ -46,26 +44,20 @@ data_root_move() {
   wait_for_mount "$service" "$path"
   mount -- "$path"
   # From here on the service writes to the new place: going back by the old data alone would lose that.
-  mv -fT -- "$record/switching" "$record/installed"
+  : > "$record/installed"
   sync -- "$record"
-  start_service "$service"
-  trap - EXIT
+  start_service "$service" || fail "$service does not start from $target"
+  await_confirmation "${PARAM[item]}" data-root
   say "moved $path to $target; the old data is in $old"
 }
 
 data_root_undo() {
-  read_params item path disk_serial mount format service
+  read_params item path disk_serial mount format service confirm_within
   need item path mount service
   local path=${PARAM[path]} service=${PARAM[service]} mount=${PARAM[mount]}
   name_places
-  if [[ -e $record/switching ]]; then
-    # A run that was killed on its way back, or on its way there.
-    put_back "$path" "$service"
-    rm -rf -- "$record"
-    say "moved $path back"
-    return 0
-  fi
   if [[ ! -e $record/installed ]]; then
+    rm -rf -- "$record"
     say "$path was never moved by us"
     return 0
   fi
@@ -74,17 +66,38 @@ data_root_undo() {
   # What was written since the move is only on the new disk: it is copied back before the switch. From `target`, not from
   # `path`: with its mount away `path` is an empty folder, and a copy of that would empty `old`.
   enough_room "$target" "$(dirname -- "$path")" "$old"
-  if ! { stop_service "$service" && copy "$target/" "$old/"; }; then
-    start_service "$service" || failed_needs_help "$path could not be copied back, and $service does not start"
-    failed_old_state_back "$path could not be copied back: it stays on $mount"
-  fi
-  mv -fT -- "$record/installed" "$record/switching"
-  put_back "$path" "$service"
+  # The first copy while the service runs, and nothing to go back from yet.
+  copy "$target/" "$old/" || true
+  arm "${PARAM[item]}" data-root
+  go_back_to_old_data
+  disarm "${PARAM[item]}"
   rm -rf -- "$record"
   say "moved $path back; the copy on $mount was left there"
 }
 
-# Global, because put_back needs them from a trap, when the function that was called is gone.
+# revert_data_root ITEM now|boot: the service on its old data, with what it wrote since. Also the end of an undo that was
+# cut off: the way back has only one direction.
+revert_data_root() {
+  local places
+  mapfile -t places < "$STATE/items/$1/places"
+  PARAM=([item]=$1 [path]=${places[0]} [mount]=${places[1]} [service]=${places[2]})
+  name_places
+  if [[ $2 == boot ]]; then
+    # What was written on the other disk can only be copied back once that is mounted.
+    [[ ! -e $record/installed ]] || exit "$LATER"
+    put_back_places "${places[0]}" "${places[2]}"
+  else
+    go_back_to_old_data
+  fi
+}
+
+healthy_data_root() {
+  local places
+  mapfile -t places < "$STATE/items/$1/places"
+  "healthy_${places[2]}"
+}
+
+# Global, because the way back needs them too.
 name_places() {
   record=$(item_folder "${PARAM[item]}")
   target=${PARAM[mount]}/$(basename -- "${PARAM[path]}")
@@ -92,43 +105,40 @@ name_places() {
   line="$target ${PARAM[path]} none bind,nofail,x-systemd.requires-mounts-for=${PARAM[mount]} 0 0"
 }
 
-copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
-
-# not_moved PATH SERVICE: what a move that fails ends with.
-not_moved() {
-  trap - EXIT
+# From wherever the switch, there or back, was cut off. Runs again freely.
+go_back_to_old_data() {
+  local path=${PARAM[path]} service=${PARAM[service]}
+  stop_service "$service" || true
   if [[ -e $record/installed ]]; then
-    stop_service "$2" || true
-    copy "$target/" "$old/" || failed_needs_help "$2 does not start from $target, and $target could not be copied back to $old"
-    mv -fT -- "$record/installed" "$record/switching"
+    if [[ -d $target ]]; then
+      copy "$target/" "$old/"
+    else
+      # Its disk is away. What was written there is not lost with this, and the service is needed.
+      say "$target is not there: $service goes back to the data from before the move"
+    fi
+    rm -f -- "$record/installed"
+    sync -- "$record"
   fi
-  put_back "$1" "$2"
-  failed_old_state_back "$1 was not moved"
+  ! mountpoint --quiet -- "$path" || umount -- "$path"
+  put_back_places "$path" "$service"
+  # A later move starts from this copy.
+  [[ ! -d $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
+  start_service "$service"
 }
 
-# put_back PATH SERVICE: old data in its place, from wherever the switch was cut off. Runs again freely.
-put_back() {
-  stop_service "$2" || true
-  ! mountpoint --quiet -- "$1" || umount -- "$1" || failed_needs_help "$1 cannot be unmounted"
+# put_back_places PATH SERVICE: fstab, the unit's dependency and the folder as they were before the move.
+put_back_places() {
   drop_fstab_line "$line"
   rm -f -- "$UNITS/$2.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
   if [[ -d $old ]]; then
-    [[ ! -d $1 ]] || rmdir -- "$1" || failed_needs_help "$1 is not empty; the old data is in $old"
-    mv -T -- "$old" "$1" || failed_needs_help "the old data is in $old"
+    # A folder that is not empty is somebody's data: rmdir stops here.
+    [[ ! -d $1 ]] || rmdir -- "$1"
+    mv -T -- "$old" "$1"
   fi
-  # A later move starts from this copy.
-  [[ ! -d $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
-  start_service "$2" || failed_needs_help "$2 does not start on its old data"
-  rm -f -- "$record/switching"
 }
 
-service_answers() {
-  case $1 in
-    docker) timeout 10 docker info > /dev/null 2>&1 ;;
-    k3s) timeout 10 k3s kubectl get --raw /readyz > /dev/null 2>&1 ;;
-  esac
-}
+copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
 
 # live-restore lets containers run on, and write on, while the daemon stands.
 containers_stop_with() {

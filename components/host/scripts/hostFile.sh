@@ -1,12 +1,13 @@
 # host-file put|undo: one file of the host, staged, checked by the tool that reads it, installed by rename, put to work,
 # and taken back when it does not work.
 #
-# Parameters: item, path, mode, owner, sha256 of the content, validate (a name below), activate (a name below).
+# Parameters: item, path, mode, owner, sha256 of the content, validate and activate (names of functions in this folder), and
+# confirm_within (seconds) when the change is to be confirmed.
 # The item's record keeps `original` (or `original.absent`) from before the first put, `previous` from before the last,
-# `path`, `installed` with the checksum of what we wrote, and `pending` while a put or an undo is not proven.
+# `path`, `activate`, `installed` with the checksum of what we wrote, and `previous.installed`.
 
 host_file_put() {
-  read_params item path mode owner sha256 validate activate
+  read_params item path mode owner sha256 validate activate confirm_within
   need item path mode owner sha256 validate activate
   local path=${PARAM[path]} mode=${PARAM[mode]} owner=${PARAM[owner]} record staged
   [[ $path == /* ]] || refuse "'$path' is not an absolute path"
@@ -18,61 +19,76 @@ host_file_put() {
 
   [[ -d $(dirname -- "$path") ]] || (umask 022 && mkdir -p -- "$(dirname -- "$path")")
   staged=$(mktemp -- "$(dirname -- "$path")/.twisterlab-edge.XXXXXX")
-  # shellcheck disable=SC2064 # the name as it is now
-  trap "rm -f -- '$staged'" EXIT
+  remove_at_exit "$staged"
   cat > "$staged"
   printf '%s  %s\n' "${PARAM[sha256]}" "$staged" | sha256sum --check --status || refuse "the content of $path arrived incomplete"
   chown -- "$owner" "$staged"
   chmod -- "$mode" "$staged"
   "validate_${PARAM[validate]//-/_}" "$staged" "$path" "$record"
 
-  if same_file "$staged" "$path" && [[ ! -e $record/pending ]]; then
+  if same_file "$staged" "$path"; then
+    # Also when it stood there before us: so that taking the item back later knows what to bring back.
+    [[ -e $record/path ]] || keep_original "$path" "$record"
+    rm -f -- "$record/reverted"
+    printf '%s\n' "$path" > "$record/path"
+    printf '%s\n' "${PARAM[activate]}" > "$record/activate"
+    printf '%s\n' "${PARAM[sha256]}" > "$record/installed"
     say "$path is as wanted"
     return 0
   fi
 
   keep_original "$path" "$record"
   printf '%s\n' "$path" > "$record/path"
-  # Of a put that was cut off, `previous` is the last version that worked; what stands there now is unproven.
-  [[ -e $record/pending ]] || keep_copy "$path" "$record/previous"
-  printf '%s\n' "${PARAM[sha256]}" > "$record/pending"
+  printf '%s\n' "${PARAM[activate]}" > "$record/activate"
+  keep_copy "$path" "$record/previous"
+  keep_copy "$record/installed" "$record/previous.installed"
   sync -- "$staged" "$record"
-  mv -fT -- "$staged" "$path"
-  sync -- "$(dirname -- "$path")"
-  if ! "activate_${PARAM[activate]//-/_}"; then
-    bring_back "$path" "$record/previous"
-    "activate_${PARAM[activate]//-/_}" || failed_needs_help "$path: neither the new nor the previous version works"
-    rm -f -- "$record/pending"
-    failed_old_state_back "$path: the service did not accept the new version"
-  fi
+  arm "${PARAM[item]}" host-file
   printf '%s\n' "${PARAM[sha256]}" > "$record/installed"
-  rm -f -- "$record/pending"
+  mv -fT -- "$staged" "$path"
+  sync -- "$(dirname -- "$path")" "$record"
+  "activate_${PARAM[activate]//-/_}" || fail "$path: the service did not accept the new version"
+  await_confirmation "${PARAM[item]}" host-file
   say "installed $path"
 }
 
 host_file_undo() {
-  read_params item path mode owner sha256 validate activate
+  read_params item path mode owner sha256 validate activate confirm_within
   need item path activate
   local path=${PARAM[path]} record
   record=$(item_folder "${PARAM[item]}")
-  if [[ ! -e $record/installed && ! -e $record/pending ]]; then
+  if [[ ! -e $record/installed ]]; then
+    rm -rf -- "$record"
     say "$path was never installed by us"
     return 0
   fi
-  if [[ -e $path && ! -e $record/pending ]] && ! is_ours "$path" "$record"; then
+  if [[ -e $path ]] && ! is_ours "$path" "$record"; then
     refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
   fi
-  [[ -e $record/pending ]] || keep_copy "$path" "$record/previous"
-  : > "$record/pending"
+  keep_copy "$path" "$record/previous"
+  keep_copy "$record/installed" "$record/previous.installed"
+  # Ours comes back when this fails or is cut off. No later command could confirm it; but what was there before us ran
+  # here already, and a service that is healthy with it is enough.
+  arm "${PARAM[item]}" host-file
   bring_back "$path" "$record/original"
-  if ! "activate_${PARAM[activate]//-/_}"; then
-    bring_back "$path" "$record/previous"
-    "activate_${PARAM[activate]//-/_}" || failed_needs_help "$path: neither the version before us nor ours works"
-    rm -f -- "$record/pending"
-    failed_old_state_back "$path: the service did not accept the version from before us"
-  fi
+  "activate_${PARAM[activate]//-/_}" || fail "$path: the service did not accept the version from before us"
+  rm -f -- "$record/installed"
+  disarm "${PARAM[item]}"
   rm -rf -- "$record"
   say "brought back $path"
+}
+
+# revert_host_file ITEM now|boot: the last version that worked. At boot no service runs yet that would have to take notice.
+revert_host_file() {
+  local record=$STATE/items/$1 path
+  path=$(< "$record/path")
+  bring_back "$path" "$record/previous"
+  bring_back "$record/installed" "$record/previous.installed"
+  [[ $2 == boot ]] || "activate_$(tr - _ < "$record/activate")"
+}
+
+healthy_host_file() {
+  "healthy_$(tr - _ < "$STATE/items/$1/activate")"
 }
 
 # is_ours PATH RECORD: the file is what we installed last, byte for byte.
@@ -185,10 +201,16 @@ activate_none() { :; }
 activate_docker() {
   systemctl is-active --quiet docker && systemctl reload docker && sleep 1
   systemctl reset-failed docker docker.socket 2> /dev/null || true
-  systemctl restart docker && wait_until 60 timeout 10 docker info
+  timeout 120 systemctl restart docker && wait_until 60 healthy_docker
 }
 
 # Pods outlive a restart of k3s; the API server is away for some seconds.
 activate_k3s() {
-  systemctl restart k3s && wait_until 180 timeout 10 k3s kubectl get --raw /readyz
+  timeout 300 systemctl restart k3s && wait_until 180 healthy_k3s
 }
+
+# ---- healthy_NAME: what was activated still works. Changes nothing.
+
+healthy_none() { :; }
+healthy_docker() { timeout 10 docker info > /dev/null 2>&1; }
+healthy_k3s() { timeout 10 k3s kubectl get --raw /readyz > /dev/null 2>&1; }

@@ -22,6 +22,11 @@ refuse() {
   printf 'twisterlab-edge: refused, nothing was changed: %s\n' "$*" >&2
   exit 65
 }
+# fail: what is armed is undone on the way out (see confirm.sh), which decides between 70 and 71.
+fail() {
+  printf 'twisterlab-edge: %s\n' "$*" >&2
+  exit 70
+}
 failed_old_state_back() {
   printf 'twisterlab-edge: failed, the old state is back: %s\n' "$*" >&2
   exit 70
@@ -52,6 +57,10 @@ need() {
   done
 }
 
+# remove_at_exit FILE...: staged files, gone however the verb ends.
+STAGED=()
+remove_at_exit() { STAGED+=("$@"); }
+
 need_commands() {
   local command
   for command in "$@"; do
@@ -73,6 +82,14 @@ take_turn() {
   flock --wait 120 9 || refuse "another change has been running on this host for 120 s"
 }
 
+# take_turn_now: true when nobody else is changing the host; give_turn_back lets the next one in.
+take_turn_now() {
+  mkdir -p -- "$STATE"
+  exec 9> "$STATE/turn"
+  flock --nonblock 9
+}
+give_turn_back() { exec 9>&-; }
+
 # wait_until SECONDS COMMAND...: true as soon as COMMAND succeeds.
 wait_until() {
   local deadline=$((SECONDS + $1))
@@ -88,11 +105,11 @@ wait_until() {
 replace_fstab() {
   local staged report
   staged=$(mktemp -- "$FSTAB.XXXXXX")
+  remove_at_exit "$staged"
   cat > "$staged"
   chown --reference="$FSTAB" -- "$staged"
   chmod --reference="$FSTAB" -- "$staged"
   if [[ ${1:-} != unchecked ]] && ! report=$(findmnt --verify --tab-file "$staged" 2>&1); then
-    rm -f -- "$staged"
     refuse "findmnt --verify does not accept the new $FSTAB: $report"
   fi
   sync -- "$staged"

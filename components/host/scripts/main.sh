@@ -1,9 +1,18 @@
 # The entry point's verbs. Every verb reads its parameters from standard input: nothing of them is in a command line.
 
 main() {
-  case ${1:-} in
+  case "$*" in
     observe) observe ;;
-    attached) perform "${@:2}" ;;
+    "lease take") lease_take ;;
+    "lease release") lease_release ;;
+    "lease break") lease_break ;;
+    watch) watch_armed ;;
+    revert-at-boot) revert_at_boot ;;
+    go-back\ *) go_back_itself "${@:2}" ;;
+    units) put_revert_units ;;
+    # The entry point replaces itself: standard input carries install.sh and the new bundle.
+    install\ *) exec bash -s -- "${@:2}" ;;
+    attached\ *) perform "${@:2}" ;;
     *) outlive_connection "$@" ;;
   esac
 }
@@ -11,23 +20,37 @@ main() {
 # A change runs to its end when the connection drops: the next run then finds it done, never half. So everything that
 # comes from the connection is read first, to its end (the SSH library on the other side takes a command that leaves
 # some of it unread for a failed one), and what is said waits in files, because a write to a connection that is gone
-# would end us.
+# would end us. What was read may be a secret: it is in memory only, in a folder only root can read, and its name is gone
+# before it is used.
 outlive_connection() {
-  local waiting status=0
+  local waiting input status=0
   trap '' HUP PIPE
   waiting=$(mktemp -d "$RUN/twisterlab-edge.XXXXXX")
   # shellcheck disable=SC2064 # the name as it is now
   trap "rm -rf -- '$waiting'" EXIT
   cat > "$waiting/input"
-  bash "$0" attached "$@" < "$waiting/input" > "$waiting/output" 2> "$waiting/errors" || status=$?
+  exec {input}< "$waiting/input"
+  rm -f -- "$waiting/input"
+  bash "$0" attached "$@" <&"$input" > "$waiting/output" 2> "$waiting/errors" || status=$?
   cat -- "$waiting/output" || true
   cat -- "$waiting/errors" >&2 || true
   return "$status"
 }
 
+# perform VERB ACTION [--revision NUMBER]
 perform() {
-  take_turn
+  local verb="$1 ${2:-}" revision=
   case "$*" in
+    confirm\ --revision\ *) verb=confirm ;;
+    *\ --revision\ *) revision=${*: -1} ;;
+  esac
+  [[ -z $revision || $revision =~ ^[0-9]+$ ]] || refuse "'$revision' is not a revision"
+  take_turn
+  renew_lease
+  settle
+  trap finish EXIT
+  case $verb in
+    confirm) confirm_change ;;
     "host-file put") host_file_put ;;
     "host-file undo") host_file_undo ;;
     "logical-volume grow") logical_volume_grow ;;
@@ -44,6 +67,16 @@ perform() {
       exit 64
       ;;
   esac
+  [[ -z $revision ]] || record_revision "$revision"
+}
+
+# record_revision NUMBER: the item was applied so often. On this host, because a run that is killed tells nobody else.
+record_revision() {
+  local record
+  record=$(item_folder "${PARAM[item]}")
+  printf '%s\n' "$1" > "$record/.revision.new"
+  sync -- "$record/.revision.new"
+  mv -fT -- "$record/.revision.new" "$record/revision"
 }
 
 # leave STACK: one user of the entry point less; the last one takes it away. The records stay: they hold what was on the
@@ -51,7 +84,10 @@ perform() {
 leave() {
   [[ ${1:-} =~ ^[a-z0-9-]+$ ]] || refuse "'${1:-}' is not a stack name"
   rm -f -- "$STATE/users/$1"
-  [[ -n $(ls -A -- "$STATE/users" 2> /dev/null) ]] || rm -f -- "$ENTRY"
+  if [[ -z $(ls -A -- "$STATE/users" 2> /dev/null) ]]; then
+    remove_revert_units
+    rm -f -- "$ENTRY"
+  fi
   say "left $1"
 }
 

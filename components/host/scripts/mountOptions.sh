@@ -1,11 +1,11 @@
 # mount-options put|undo: adds options to one line of /etc/fstab, tried on the live mount first. Everything else in the
 # file stays byte for byte as it is, also what others change there in the meantime.
 #
-# The item's record keeps `before` and `after`, the options of that line before and after us, and `live`, what the mount
-# carried before us.
+# The item's record keeps `before` and `after`, the options of that line before and after us, `live`, what the mount
+# carried before us, and `previous` and `previous.live`, both as they were before the last change, with `mount` itself.
 
 mount_options_put() {
-  read_params item mount options
+  read_params item mount options confirm_within
   need item mount options
   need_commands findmnt awk
   local mount=${PARAM[mount]} record current wanted live
@@ -17,40 +17,65 @@ mount_options_put() {
     return 0
   fi
 
-  # findmnt --verify lets a misspelt option pass: the kernel does not.
   live=$(findmnt -no OPTIONS -- "$mount")
-  mount -o "remount,${PARAM[options]}" -- "$mount" || refuse "the kernel does not accept '${PARAM[options]}' for $mount"
-  if ! has_options "$mount" "${PARAM[options]}"; then
-    mount -o "remount,$live" -- "$mount"
-    failed_old_state_back "$mount does not carry '${PARAM[options]}' after the remount"
-  fi
+  printf '%s\n' "$mount" > "$record/mount"
+  printf '%s\n' "$current" > "$record/previous"
+  printf '%s\n' "$live" > "$record/previous.live"
   [[ -e $record/live ]] || printf '%s\n' "$live" > "$record/live"
   [[ -e $record/before ]] || printf '%s\n' "$current" > "$record/before"
   printf '%s\n' "$wanted" > "$record/after"
   sync -- "$record"
+  arm "${PARAM[item]}" mount-options
+  # findmnt --verify lets a misspelt option pass: the kernel does not.
+  mount -o "remount,${PARAM[options]}" -- "$mount" || fail "the kernel does not accept '${PARAM[options]}' for $mount"
+  has_options "$mount" "${PARAM[options]}" || fail "$mount does not carry '${PARAM[options]}' after the remount"
   with_options "$mount" "$wanted" < "$FSTAB" | replace_fstab
+  await_confirmation "${PARAM[item]}" mount-options
   say "$mount carries ${PARAM[options]}"
 }
 
 mount_options_undo() {
-  read_params item mount options
+  read_params item mount options confirm_within
   need item mount options
   local mount=${PARAM[mount]} record current
   record=$(item_folder "${PARAM[item]}")
   if [[ ! -e $record/after ]]; then
+    rm -rf -- "$record"
     say "$mount was never changed by us"
     return 0
   fi
   current=$(options_of "$mount")
-  # As before us already: a run that was cut off.
-  if [[ $current != "$(< "$record/before")" ]]; then
-    [[ $current == "$(< "$record/after")" ]] \
-      || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
-    with_options "$mount" "$(< "$record/before")" < "$FSTAB" | replace_fstab
-  fi
+  [[ $current == "$(< "$record/after")" ]] \
+    || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
+  printf '%s\n' "$current" > "$record/previous"
+  findmnt -no OPTIONS -- "$mount" > "$record/previous.live"
+  sync -- "$record"
+  arm "${PARAM[item]}" mount-options
+  with_options "$mount" "$(< "$record/before")" < "$FSTAB" | replace_fstab
   mount -o "remount,$(< "$record/live")" -- "$mount"
+  rm -f -- "$record/after"
+  disarm "${PARAM[item]}"
   rm -rf -- "$record"
   say "brought back the options of $mount"
+}
+
+# revert_mount_options ITEM now|boot: the options of before the last change, in fstab and on the mount.
+revert_mount_options() {
+  local record=$STATE/items/$1 mount previous
+  mount=$(< "$record/mount")
+  previous=$(< "$record/previous")
+  [[ $(options_of "$mount") == "$previous" ]] || with_options "$mount" "$previous" < "$FSTAB" | replace_fstab unchecked
+  # At boot a mount that is not / is not there yet: it will be mounted from the fstab that now is.
+  ! mountpoint --quiet -- "$mount" || mount -o "remount,$(< "$record/previous.live")" -- "$mount"
+  if [[ $previous == "$(< "$record/before")" ]]; then
+    rm -f -- "$record/before" "$record/after" "$record/live"
+  else
+    printf '%s\n' "$previous" > "$record/after"
+  fi
+}
+
+healthy_mount_options() {
+  findmnt --verify --tab-file "$FSTAB" > /dev/null 2>&1 && mountpoint --quiet -- "$(< "$STATE/items/$1/mount")"
 }
 
 # options_of MOUNT: the options in the one line of MOUNT in fstab.

@@ -1,6 +1,9 @@
 # observe: facts about this host, one section a tool, nothing changed. Sections that need root are missing without it.
+# Standard input: `key: HEX`, the key of the hashes that files are compared by, and an empty line.
 
 observe() {
+  read_params key
+  need key
   section machine-id cat /etc/machine-id
   section os-release cat /etc/os-release
   section kernel uname -r
@@ -15,9 +18,12 @@ observe() {
   section host-key cat /etc/ssh/ssh_host_ed25519_key.pub
   section docker-version docker version --format '{{.Server.Version}}'
   section k3s-version k3s --version
-  section docker-daemon cat /etc/docker/daemon.json
-  # A hash is enough to compare, and this file holds a password.
-  section registries sha256sum /etc/rancher/k3s/registries.yaml
+  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service
+  section entry-point sha256sum "$ENTRY"
+  section entry-point-users grep --recursive '' "$STATE/users"
+  section lease lease_as_json
+  HASH_KEY=${PARAM[key]} section files python3 -c "$FILES_AS_JSON" "$STATE"
+  section items python3 -c "$ITEMS_AS_JSON" "$STATE"
   printf '== end\n'
 }
 
@@ -25,7 +31,98 @@ observe() {
 section() {
   local name=$1 output
   shift
-  # One tool that hangs must not take the others' answers with it.
-  output=$(timeout 3 "$@" 2> /dev/null) || return 0
+  # One tool that hangs must not take the others' answers with it; a function of ours cannot be given to timeout.
+  if [[ $(type -t "$1") == function ]]; then
+    output=$("$@" 2> /dev/null) || return 0
+  else
+    output=$(timeout 5 "$@" 2> /dev/null) || return 0
+  fi
   printf '== %s\n%s\n' "$name" "$output"
 }
+
+# Files by path, null for one that is not there. A content is shown only where no secret can be in it; of the others, and
+# of whatever path an item of ours has, there is the keyed hash. What may be read is written here and not asked for, so
+# that the key that may only observe cannot read anything else.
+readonly FILES_AS_JSON='
+import glob, grp, hashlib, hmac, json, os, pwd, stat, sys
+key = bytes.fromhex(os.environ["HASH_KEY"])
+state = sys.argv[1]
+open_paths = [
+    "/etc/docker/daemon.json",
+    "/etc/fstab",
+    "/etc/logrotate.conf",
+    "/etc/systemd/journald.conf",
+    "/etc/sudoers.d/twisterlab-edge",
+    "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+]
+open_globs = [
+    "/etc/logrotate.d/*",
+    "/etc/systemd/journald.conf.d/*.conf",
+    "/run/systemd/journald.conf.d/*.conf",
+    "/usr/lib/systemd/journald.conf.d/*.conf",
+    "/etc/systemd/system/logrotate.timer.d/*.conf",
+    "/etc/systemd/system/twisterlab-edge-*",
+    "/etc/rancher/k3s/*.crt",
+    "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
+]
+closed_paths = ["/etc/rancher/k3s/registries.yaml", "/etc/rancher/k3s/config.yaml"]
+closed_globs = ["/etc/rancher/k3s/config.yaml.d/*.yaml", "/etc/sudoers.d/*"]
+wanted = dict.fromkeys(open_paths + ["/var/lib/twisterlab-edge-observer/.ssh/authorized_keys"], True)
+wanted |= dict.fromkeys((p for g in open_globs for p in glob.glob(g)), True)
+closed = closed_paths + [p for g in closed_globs for p in glob.glob(g)]
+for record in glob.glob(state + "/items/*/path"):
+    closed.append(open(record).read().strip())
+for path in closed:
+    wanted.setdefault(path, False)
+
+def name(find, number):
+    try:
+        return find(number)[0]
+    except KeyError:
+        return str(number)
+
+def fact(path, shown):
+    try:
+        info = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(info.st_mode):
+        return {"mode": "-", "owner": "-", "keyedHash": "not a regular file"}
+    content = open(path, "rb").read(1 << 24)
+    found = {
+        "mode": "%o" % stat.S_IMODE(info.st_mode),
+        "owner": name(pwd.getpwuid, info.st_uid) + ":" + name(grp.getgrgid, info.st_gid),
+        "keyedHash": hmac.new(key, content, hashlib.sha256).hexdigest(),
+    }
+    if shown and len(content) <= 65536:
+        try:
+            found["content"] = content.decode()
+        except UnicodeDecodeError:
+            pass
+    return found
+
+print(json.dumps({path: fact(path, shown) for path, shown in wanted.items()}))
+'
+
+# The records of the items that were applied here; see hostFile.sh and confirm.sh for what lies in them.
+readonly ITEMS_AS_JSON='
+import glob, json, os, sys
+state = sys.argv[1]
+
+def text(path):
+    try:
+        return open(path).read().strip()
+    except FileNotFoundError:
+        return None
+
+items = {}
+for folder in glob.glob(state + "/items/*/"):
+    item = os.path.basename(folder.rstrip("/"))
+    revision, reverted = text(folder + "revision"), text(folder + "reverted")
+    items[item] = {
+        "armed": os.path.exists(state + "/armed/" + item),
+        **({"revision": int(revision)} if revision and revision.isdigit() else {}),
+        **({"reverted": reverted} if reverted else {}),
+    }
+print(json.dumps(items))
+'
