@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { stringify } from "yaml";
-import { expandHome, observeAs, type LoginKey } from "../components/host/connection.ts";
+import { applyTarget, expandHome, observeAs, type LoginKey } from "../components/host/connection.ts";
 import { everyBlockDevice, type HostFacts } from "../components/host/facts.ts";
+import { breakLease } from "../components/host/lease.ts";
 import { scanHostKey, type Observation } from "../components/host/observation.ts";
 import { gib } from "../components/host/plan.ts";
 import { isKnown } from "../components/settings/schema/build.ts";
 import type { Site as SiteSettings } from "../components/settings/site.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { findBackend } from "./backend.ts";
-import { EXIT } from "./failure.ts";
+import { EXIT, Failure } from "./failure.ts";
 import { loginKey } from "./loginKey.ts";
 import { say, sessionEnvironment } from "./phase.ts";
 import { openSite, type Site } from "./site.ts";
@@ -35,7 +36,7 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
   if ("blind" in observation) {
     print("Host", [observation.blind]);
   } else {
-    print("Host", compareFacts(site.settings, observation.facts));
+    print("Host", [...compareFacts(site.settings, observation.facts), describeLease(observation.facts)]);
   }
   const proposal = propose(site.settings, hostKey, "facts" in observation ? observation.facts : undefined);
   printProposal(site, hostKey, proposal);
@@ -50,6 +51,35 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
     return NOT_MEASURED;
   }
   return site.settings.unknowns.length === 0 ? EXIT.success : EXIT.configuration;
+}
+
+/**
+ * Takes the host away from the run that has it, on purpose: somebody knows that this run is gone.
+ * @returns 0: it is free; 21: the host could not be asked.
+ * @throws Failure when the host does not let it go.
+ */
+export async function breakHostLease(siteName: string): Promise<number> {
+  const site = openSite(siteName);
+  const key = loginKey(site);
+  const { observation } = await askHost(site.settings, key);
+  if ("blind" in observation) {
+    print("Host", [observation.blind]);
+    return NOT_MEASURED;
+  }
+  const { lease } = observation.facts;
+  if (lease !== undefined) {
+    await breakLease(applyTarget(site.settings, key), lease.owner).catch((error: unknown) => {
+      throw new Failure((error as Error).message, EXIT.error);
+    });
+  }
+  print("Host", [lease === undefined ? "nobody has it" : `taken away from ${lease.owner}`]);
+  return EXIT.success;
+}
+
+function describeLease({ lease }: HostFacts): string {
+  return lease === undefined
+    ? "free: no run has it"
+    : `held by ${lease.owner} for another ${lease.expiresIn} s (npm run doctor -- --break-lease, when that run is gone)`;
 }
 
 async function checkThisMachine(site: Site): Promise<LoginKey> {

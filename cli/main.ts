@@ -34,6 +34,18 @@ export async function main(words: string[]): Promise<number> {
   }
 
   program
+    .command("drift")
+    .description("compare every host item of a phase with the host; 0: in sync, 20: differs, 21: not measured")
+    .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option("--json", "print the items as JSON")
+    .action(async (phase: number, options: { site: string; json?: boolean }) => {
+      refuseSwallowedFlags("drift");
+      const { drift } = await import("./drift.ts");
+      exitCode = await drift(phase, options.site, options.json === true);
+    });
+
+  program
     .command("secrets")
     .description("generate the secrets that are missing and write them encrypted into the site file")
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
@@ -48,10 +60,14 @@ export async function main(words: string[]): Promise<number> {
     .description("check this machine, and read from the host what the site file does not know yet; changes nothing")
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
     .option("--env", "print only the environment with which plain `pulumi` works as these commands do")
-    .action(async (options: { site: string; env?: boolean }) => {
+    .option("--break-lease", "take the host away from a run that is gone; the run that has it is named first")
+    .action(async (options: { site: string; env?: boolean; breakLease?: boolean }) => {
       refuseSwallowedFlags("doctor");
-      const { doctor } = await import("./doctor.ts");
-      exitCode = await doctor(options.site, options.env === true);
+      const { doctor, breakHostLease } = await import("./doctor.ts");
+      exitCode =
+        options.breakLease === true
+          ? await breakHostLease(options.site)
+          : await doctor(options.site, options.env === true);
     });
 
   try {
@@ -70,7 +86,17 @@ function parsePhase(word: string): number {
 }
 
 /** Flags that change what is applied, or where. npm takes them for its own when `--` is forgotten, and says nothing. */
-const WEIGHTY = ["site", "target", "target_dependents", "exclude", "replace", "target_replace", "preview_only", "diff"];
+const WEIGHTY = [
+  "site",
+  "target",
+  "target_dependents",
+  "exclude",
+  "replace",
+  "target_replace",
+  "preview_only",
+  "diff",
+  "break_lease",
+];
 
 function refuseSwallowedFlags(verb: string): void {
   const taken = WEIGHTY.filter((name) => process.env[`npm_config_${name}`] !== undefined);

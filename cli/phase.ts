@@ -10,7 +10,7 @@ import { encryptionSalt } from "./siteFile.ts";
 import { ensureStack } from "./stack.ts";
 
 /**
- * Runs one Pulumi operation on the stack of a phase.
+ * Runs one Pulumi operation on the stack of a phase. What changes the host has it to itself for that long.
  * @returns Pulumi's exit code.
  * @throws Failure with one sentence for everything that is wrong before Pulumi starts.
  */
@@ -20,6 +20,57 @@ export async function runPhase(
   siteName: string,
   flags: string[],
 ): Promise<number> {
+  refuseFlagsThatChooseOtherwise(verb, phase, flags);
+  const { site, stack } = phaseSite(phase, siteName);
+  if (verb === "preview") {
+    const { pulumi } = await openStack(site, stack);
+    return pulumi.run([verb, "--stack", stack, ...flags]);
+  }
+  if (verb === "up") {
+    await refuseUnready(site, phase);
+  }
+  // Only here: it loads Pulumi's library, which a preview does without on this side.
+  const { holdHost } = await import("./hostLease.ts");
+  const hold = holdHost(site, stack);
+  const { pulumi } = await openStack(site, stack, hold.environment);
+  try {
+    if (verb === "up") {
+      // The program takes the host itself, once the person has said yes.
+      return await pulumi.run([verb, "--stack", stack, ...flags]);
+    }
+    // Here no program runs.
+    await hold.take();
+    const code = await pulumi.run([verb, "--stack", stack, "--exclude-protected", ...flags]);
+    await listProtected(pulumi, stack);
+    return code;
+  } finally {
+    await hold.release();
+  }
+}
+
+/** Says what a destroy has left, because losing it would lose data. */
+async function listProtected(pulumi: Engine, stack: string): Promise<void> {
+  const state = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"]);
+  if (state.code !== 0) {
+    return;
+  }
+  const { deployment } = JSON.parse(state.stdout) as {
+    deployment?: { resources?: { urn: string; type: string; protect?: boolean; custom?: boolean }[] };
+  };
+  const left = (deployment?.resources ?? []).filter(
+    (resource) => resource.protect === true && resource.custom === true,
+  );
+  if (left.length > 0) {
+    const names = left.map(({ urn, type }) => `  - ${urn.split("::").at(-1) ?? urn} (${type})`);
+    say(
+      `Left as they are, because they are protected: taking them back would lose data, or cannot be done ` +
+        `(a grown volume stays grown).\n${names.join("\n")}`,
+    );
+  }
+}
+
+/** The site and the stack of a declared phase. @throws Failure when the phase is not declared. */
+export function phaseSite(phase: number, siteName: string): { site: Site; stack: string } {
   if (!(phase in declaredPhases)) {
     throw new Failure(
       `phase ${phase} is not declared yet; declared: ${Object.entries(declaredPhases)
@@ -27,23 +78,18 @@ export async function runPhase(
         .join(", ")}`,
     );
   }
-  refuseFlagsThatChooseOtherwise(verb, phase, flags);
   const site = openSite(siteName);
-  if (verb === "up") {
-    await refuseUnready(site, phase);
-  }
-  const stack = stackName(site.name, phase);
-  const { pulumi } = await openStack(site, stack);
-  return pulumi.run([verb, "--stack", stack, ...flags]);
+  return { site, stack: stackName(site.name, phase) };
 }
 
 /** The engine for a stack of a site, with backend, passphrase and site file chosen and the stack created. */
 export async function openStack(
   site: Site,
   stack: string,
+  extra: Readonly<Record<string, string>> = {},
 ): Promise<{ pulumi: Engine; toolchain: Toolchain; env: Record<string, string> }> {
   const backend = findBackend();
-  const env = sessionEnvironment(site, backend);
+  const env = { ...sessionEnvironment(site, backend), ...extra };
   const toolchain = await ensureToolchain({ say });
   const pulumi = engine(toolchain, env);
   await ensureStack(pulumi, backend, site, stack, say);

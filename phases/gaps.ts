@@ -31,7 +31,9 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
       blocks: true,
     });
   }
-  for (const { name, purpose } of secretsOfPhase(phase).filter((secret) => !given.includes(secret.name))) {
+  const unused: SecretName[] = site.phase1.registry === undefined ? ["registryPullPassword"] : [];
+  const told = [...given, ...unused];
+  for (const { name, purpose } of secretsOfPhase(phase).filter((secret) => !told.includes(secret.name))) {
     gaps.push({ what: `twisterlab-edge:secrets.${name}: ${purpose}`, howToFind: "npm run secrets", blocks: true });
   }
   for (const { key: name, what, howToFind, blocks } of unknownFacts(site, phase)) {

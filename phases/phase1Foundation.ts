@@ -29,34 +29,34 @@ const WHY = {
  * registry's namespace.
  *
  * Host items run one after the other: each of them may restart a service, and a host that misbehaves after a change
- * must not be in the middle of another one.
+ * must not be in the middle of another one. An item that the site file no longer has is undone.
  */
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
   return withHost(settings, (host) => {
     const { disks, phase1, rootVolume, secrets, site } = settings;
-    const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
+    let before: pulumi.Resource = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
 
     // More room first: everything after it writes to /.
     const room =
       phase1.storage.option === "reclaim"
         ? new ReclaimedSpace("reclaimed-space", { ...phase1.storage.reclaim, why: WHY.room }, host, {
-            dependsOn: entryPoint,
+            dependsOn: before,
           })
-        : new LogicalVolume("root-volume", rootVolumeArgs(settings, phase1.storage), host, { dependsOn: entryPoint });
+        : new LogicalVolume("root-volume", rootVolumeArgs(settings, phase1.storage), host, { dependsOn: before });
+    before = room;
 
-    const mountOptions = new MountOptions(
-      "mount-options",
-      { mount: phase1.mountOptions.mount, options: [...phase1.mountOptions.options], why: WHY.mountOptions },
-      host,
-      { dependsOn: room },
-    );
+    if (phase1.mountOptions !== undefined) {
+      const { mount, options } = phase1.mountOptions;
+      before = new MountOptions("mount-options", { mount, options: [...options], why: WHY.mountOptions }, host, {
+        dependsOn: before,
+      });
+    }
 
-    const moved = phase1.dataRoots.reduce<pulumi.Resource>((before, root) => {
-      const name = `data-root-${root.path.split("/").at(-1) ?? ""}`;
+    for (const root of phase1.dataRoots) {
       const disk = disks[root.disk];
       const mount = root.format === "none" ? disk?.mount : root.mount;
-      return new DataRoot(
-        name,
+      before = new DataRoot(
+        `data-root-${root.path.split("/").at(-1) ?? ""}`,
         {
           path: root.path,
           diskSerial: disk?.serial ?? "unknown",
@@ -67,44 +67,46 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
         host,
         { dependsOn: before },
       );
-    }, mountOptions);
+    }
 
-    const docker = new DockerDaemon(
-      "docker-daemon",
-      { ...phase1.docker, logMaxSize: phase1.docker.logMaxSize.bytes, why: WHY.docker },
-      host,
-      {
-        dependsOn: moved,
-      },
-    );
+    if (phase1.docker !== undefined) {
+      const options = { ...phase1.docker, logMaxSize: phase1.docker.logMaxSize.bytes };
+      before = new DockerDaemon("docker-daemon", { ...options, why: WHY.docker }, host, { dependsOn: before });
+    }
 
-    const { registry } = phase1;
-    const registries = new K3sRegistries(
-      "k3s-registries",
-      {
-        registry: registry.host,
-        user: registry.pullUser,
-        password: secrets.registryPullPassword,
-        why: WHY.registries,
-        ...(isKnown(registry.caCertificate)
-          ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }
-          : {}),
-      },
-      host,
-      { dependsOn: docker },
-    );
+    if (phase1.registry !== undefined) {
+      const { registry } = phase1;
+      const authority = isKnown(registry.caCertificate)
+        ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }
+        : {};
+      before = new K3sRegistries(
+        "k3s-registries",
+        {
+          registry: registry.host,
+          user: registry.pullUser,
+          password: secrets.registryPullPassword,
+          why: WHY.registries,
+          ...authority,
+        },
+        host,
+        { dependsOn: before },
+      );
+    }
 
-    const benchmark = new DiskBenchmark(
-      "disk-benchmark",
-      {
-        disks: phase1.diskBenchmark.disks.map((name) => disks[name]?.device ?? name),
-        why: WHY.benchmark,
-        rootDevice: `/dev/${rootVolume.volumeGroup}/${rootVolume.logicalVolume}`,
-      },
-      host,
-      // Last, so that nothing else is reading or writing for us.
-      { dependsOn: registries },
-    );
+    // Last, so that nothing else is reading or writing for us.
+    const benchmark =
+      phase1.diskBenchmark === undefined
+        ? undefined
+        : new DiskBenchmark(
+            "disk-benchmark",
+            {
+              disks: phase1.diskBenchmark.disks.map((name) => disks[name]?.device ?? name),
+              why: WHY.benchmark,
+              rootDevice: `/dev/${rootVolume.volumeGroup}/${rootVolume.logicalVolume}`,
+            },
+            host,
+            { dependsOn: before },
+          );
 
     const cluster = clusterProvider(settings.cluster);
     const namespace = new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings), {
@@ -114,7 +116,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     return {
       site: site.name,
       rootVolumeBytes: room instanceof LogicalVolume ? room.size : undefined,
-      diskBenchmark: benchmark.report,
+      diskBenchmark: benchmark?.report,
       registryNamespace: namespace.namespace,
     };
   });

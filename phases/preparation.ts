@@ -1,26 +1,16 @@
-import { writeFileSync } from "node:fs";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { applyTarget, hostConnection, observeHost, readLoginKey } from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
-import { LEASE_OWNER, leaseOwner, takeLease } from "../components/host/lease.ts";
+import { leaseOwner, takeLease } from "../components/host/lease.ts";
 import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
 import type { Settings } from "../components/settings/index.ts";
 import { describeBlocking, describeGaps, findGaps, type Gap } from "./gaps.ts";
+import { writePlanFile } from "./planFile.ts";
 
 /** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
 export type PhaseOutputs = Record<string, unknown>;
-
-/** Environment variable with a file that the plan of the host items is written to, as JSON, for `npm run drift`. */
-export const PLAN_FILE = "TWISTERLAB_PLAN_FILE";
-
-/** What stands in that file. */
-export interface PlanFile {
-  /** Why the host was not read; undefined when it was. */
-  blind?: string;
-  items: PlanReport["items"];
-}
 
 /**
  * What every phase does around its resources: observes the host, says what is not known yet, refuses to apply without
@@ -41,7 +31,7 @@ export async function withHost(
   }
   if (applies) {
     try {
-      await takeLease(applyTarget(settings, key), process.env[LEASE_OWNER] ?? leaseOwner(pulumi.getStack()));
+      await takeLease(applyTarget(settings, key), settings.leaseOwner ?? leaseOwner(pulumi.getStack()));
     } catch (error) {
       throw new pulumi.RunError(
         `nothing was applied: ${(error as Error).message} (npm run doctor shows who has the host, and can break that)`,
@@ -66,7 +56,9 @@ export async function withHost(
   });
   if (!applies) {
     void pulumi.log.info(describePlan(settings, observation, report, gaps));
-    writePlanFile(observation, report);
+    if (settings.planFile !== undefined) {
+      writePlanFile(settings.planFile, observation, report);
+    }
   }
   return { ...outputs, revisions: report.revisions };
 }
@@ -77,8 +69,8 @@ export async function withHost(
  */
 async function revisionsOfStack(): Promise<Record<string, number>> {
   const own = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const { value } = await new pulumi.StackReference(own).getOutputDetails("revisions");
-  return (value ?? {}) as Record<string, number>;
+  const kept = await new pulumi.StackReference(own).getOutputDetails("revisions");
+  return (kept.value ?? {}) as Record<string, number>;
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
@@ -94,15 +86,4 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
     parts.push(describeGaps(gaps));
   }
   return parts.join("\n\n");
-}
-
-function writePlanFile(observation: Observation, report: PlanReport): void {
-  const file = process.env[PLAN_FILE];
-  if (file !== undefined) {
-    const plan: PlanFile = {
-      ...("blind" in observation ? { blind: observation.blind } : {}),
-      items: report.items,
-    };
-    writeFileSync(file, JSON.stringify(plan), { mode: 0o600 });
-  }
 }

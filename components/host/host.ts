@@ -52,7 +52,7 @@ export function hostItem(
   args: HostItemArgs,
   host: Host,
   opts: pulumi.CustomResourceOptions,
-): { stdout: pulumi.Output<string>; last: pulumi.Resource } {
+): { stdout: pulumi.Output<string>; last: pulumi.CustomResource } {
   const revision = nextRevision(name, args.plan, host);
   host.report.add({ ...args.plan, name, why: args.why, revision });
   const run = (verb: string): string => `sudo -n ${ENTRY_POINT} ${verb} --revision ${revision}`;

@@ -59,7 +59,7 @@ export class HostFile extends pulumi.ComponentResource {
       host,
       { parent: this },
     );
-    this.path = (last as pulumi.CustomResource).id.apply(() => file.path);
+    this.path = last.id.apply(() => file.path);
     this.registerOutputs({ path: this.path });
   }
 }

@@ -140,7 +140,7 @@ function connect(client: Client, target: HostTarget): Promise<void> {
       });
     } catch (error) {
       // A key that the library cannot read is not said by an event.
-      reject(error as Error);
+      reject(new Error((error as Error).message));
     }
   });
 }

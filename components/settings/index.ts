@@ -25,6 +25,10 @@ export interface Settings extends Site {
   readonly phase: Phase;
   /** Socket of the running ssh-agent (SSH_AUTH_SOCK); undefined when none runs. */
   readonly agentSocket: string | undefined;
+  /** Owner of the host's lease that this run goes by (TWISTERLAB_LEASE_OWNER); undefined: the program's own process. */
+  readonly leaseOwner: string | undefined;
+  /** File that a preview writes its plan of the host items to (TWISTERLAB_PLAN_FILE); undefined: nobody waits for it. */
+  readonly planFile: string | undefined;
   /** Undefined where the site file has none yet. */
   readonly secrets: Readonly<Record<SecretName, Secret | undefined>>;
 }
@@ -53,6 +57,8 @@ export function loadSettings(): Settings {
     ...site,
     phase,
     agentSocket: process.env["SSH_AUTH_SOCK"],
+    leaseOwner: process.env["TWISTERLAB_LEASE_OWNER"],
+    planFile: process.env["TWISTERLAB_PLAN_FILE"],
     unknowns: unknownFacts(site, phase),
     secrets: secretTexts(values),
   });

@@ -375,8 +375,8 @@ function* dataRootMountsAreFree({ disks, rootVolume, phase1 }: Told) {
 }
 
 function* mountOptionsAreForTheRootVolume({ rootVolume, phase1 }: Told) {
-  const { mount } = phase1.mountOptions;
-  if (mount === rootVolume.mount) return;
+  const mount = phase1.mountOptions?.mount;
+  if (mount === undefined || mount === rootVolume.mount) return;
   yield fault(
     ["phase1", "mountOptions", "mount"],
     mount,
@@ -385,14 +385,14 @@ function* mountOptionsAreForTheRootVolume({ rootVolume, phase1 }: Told) {
 }
 
 function* benchmarkedDisksExist({ disks, phase1 }: Told) {
-  for (const [index, name] of phase1.diskBenchmark.disks.entries()) {
+  for (const [index, name] of phase1.diskBenchmark?.disks.entries() ?? []) {
     if (disks[name] === undefined) yield noSuchDisk(["phase1", "diskBenchmark", "disks", index], name, disks);
   }
 }
 
 function* registryIsInTheDomain({ site, phase1 }: Told) {
-  const { host } = phase1.registry;
-  if (isIn(site.domain, host)) return;
+  const host = phase1.registry?.host;
+  if (host === undefined || isIn(site.domain, host)) return;
   yield fault(["phase1", "registry", "host"], host, `is not in the site's domain, \`site.domain\` ${site.domain}`);
 }
 

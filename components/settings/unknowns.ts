@@ -61,7 +61,7 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       blocks: written.has(name) ? ("up" as const) : ("nothing" as const),
     })),
     {
-      value: phase1.registry.caCertificate,
+      value: phase1.registry?.caCertificate ?? "(no registry, no authority)",
       key: "phase1.registry.caCertificate",
       what: "Certificate authority of the private registry",
       howToFind: "comes with Harbor: `ca.crt` of the secret that its ingress serves",

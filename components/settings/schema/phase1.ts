@@ -78,7 +78,7 @@ export const phase1 = object("Phase 1, foundation.", {
       "Options that are added; only such as a remount can take back.",
       choice("Mount option.", ["noatime", "nodiratime"]),
     ),
-  }),
+  }).exactOptional(),
   docker: object("The Docker daemon, as /etc/docker/daemon.json has it.", {
     storageDriver: choice("Storage driver.", ["overlay2"]),
     liveRestore: flag("Containers go on while the daemon restarts."),
@@ -91,7 +91,7 @@ export const phase1 = object("Phase 1, foundation.", {
       .record(z.string(), z.unknown(), { error: "must be a mapping of further keys of daemon.json" })
       .meta({ description: "Further keys that stand in daemon.json today and must stay, as they stand there." })
       .exactOptional(),
-  }),
+  }).exactOptional(),
   registry: object("The private registry that K3s pulls from.", {
     host: text(hostName, "Host name of the registry; K3s speaks https to it."),
     pullUser: text(registryUser, "Account that K3s pulls with; its password is `secrets.registryPullPassword`."),
@@ -100,10 +100,10 @@ export const phase1 = object("Phase 1, foundation.", {
       caCertificate,
       "Certificate authority of the registry; while unknown, the system's are trusted.",
     ),
-  }),
+  }).exactOptional(),
   diskBenchmark: object("Read speed of the disks, measured and recorded.", {
     disks: list("Disks, by their names under `disks`.", text(dnsLabel, "Disk.")),
-  }),
+  }).exactOptional(),
   harbor: object("Namespace that Harbor moves into.", {
     namespace: text(dnsLabel, "Name of the namespace."),
     podSecurity: choice("Pod security standard that is enforced.", ["privileged", "baseline", "restricted"]),
