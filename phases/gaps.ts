@@ -24,7 +24,7 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
       blocks: true,
     });
   }
-  if (!existsSync(expandHome(cluster.kubeconfigFile))) {
+  if (usesCluster(site, phase) && !existsSync(expandHome(cluster.kubeconfigFile))) {
     gaps.push({
       what: `kubeconfig: there is none at ${cluster.kubeconfigFile}`,
       howToFind: `copy /etc/rancher/k3s/k3s.yaml from the host, write ${cluster.apiServer} for its server, mode 600`,
@@ -40,6 +40,11 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
     gaps.push({ what: `${name}: ${what}`, howToFind, blocks: blocks === "up" });
   }
   return [...gaps.filter(({ blocks }) => blocks), ...gaps.filter(({ blocks }) => !blocks)];
+}
+
+/** Whether a phase has objects on the cluster. */
+function usesCluster({ phase1 }: Site, phase: Phase): boolean {
+  return phase === 1 && phase1.harbor !== undefined;
 }
 
 /** The gaps that `up` is refused for, as lines; empty when nothing is in its way. */

@@ -108,16 +108,18 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
             { dependsOn: before },
           );
 
-    const cluster = clusterProvider(settings.cluster);
-    const namespace = new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings), {
-      provider: cluster,
-    });
+    const namespace =
+      phase1.harbor === undefined
+        ? undefined
+        : new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings, phase1.harbor), {
+            provider: clusterProvider(settings.cluster),
+          });
 
     return {
       site: site.name,
       rootVolumeBytes: room instanceof LogicalVolume ? room.size : undefined,
       diskBenchmark: benchmark?.report,
-      registryNamespace: namespace.namespace,
+      registryNamespace: namespace?.namespace,
     };
   });
 }
@@ -142,7 +144,10 @@ function rootVolumeArgs(
   };
 }
 
-function registryNamespaceArgs({ host, phase1: { harbor } }: Settings): RegistryNamespaceArgs {
+function registryNamespaceArgs(
+  { host }: Settings,
+  harbor: NonNullable<Settings["phase1"]["harbor"]>,
+): RegistryNamespaceArgs {
   return {
     namespace: harbor.namespace,
     podSecurity: harbor.podSecurity,

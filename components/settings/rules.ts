@@ -215,6 +215,7 @@ function* requestsFitTheMachine({ host, workloads }: Told) {
 }
 
 function* harborFitsBesideTheRest({ host, workloads, phase1 }: Told) {
+  if (phase1.harbor === undefined) return;
   const { threads, memory } = host.capacity;
   const { quota } = phase1.harbor;
   const path = ["phase1", "harbor", "quota"];
@@ -240,6 +241,7 @@ function* harborFitsBesideTheRest({ host, workloads, phase1 }: Told) {
 }
 
 function* harborRequestsAreWithinLimits({ phase1 }: Told) {
+  if (phase1.harbor === undefined) return;
   const { requestsCpu, requestsMemory, limitsCpu, limitsMemory } = phase1.harbor.quota;
   const path = ["phase1", "harbor", "quota"];
   if (requestsCpu.value > limitsCpu.value) {

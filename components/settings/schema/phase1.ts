@@ -115,5 +115,5 @@ export const phase1 = object("Phase 1, foundation.", {
       claims: count("Persistent volume claims.", 0, 1000),
       storage: text(memory, "Sum of the sizes of its claims."),
     }),
-  }),
+  }).exactOptional(),
 });
