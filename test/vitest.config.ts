@@ -20,6 +20,16 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: "host",
+          include: ["test/host/**/*.test.ts"],
+          // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.
+          testTimeout: 600_000,
+          hookTimeout: 900_000,
+        },
+      },
     ],
     coverage: {
       provider: "v8",

@@ -16,6 +16,8 @@ export interface LogicalVolumeArgs extends Reason {
   reserve: number;
   /** What the records say the volume has; only for the preview of a host that cannot be reached. */
   recordedSize: number;
+  /** Serial of the disk that the volume group is on; a group elsewhere is refused. Left out: not known, not checked. */
+  diskSerial?: string;
   /** Serial of an empty disk that joins the volume group first (option B of the plan). */
   addDisk?: string;
   /** Folder on a disk outside the volume group that keeps a copy of the group's metadata. */
@@ -60,6 +62,7 @@ export class LogicalVolume extends pulumi.ComponentResource {
           filesystem: args.filesystem,
           size_bytes: args.size,
           reserve_bytes: args.reserve,
+          ...(args.diskSerial === undefined ? {} : { disk_serial: args.diskSerial }),
         },
       },
       host,

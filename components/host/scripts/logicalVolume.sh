@@ -1,9 +1,11 @@
 # logical-volume grow: brings a logical volume and its filesystem to an absolute size while mounted. Never shrinks.
 # volume-group add-disk: gives an empty disk, named by its serial, to a volume group.
 # There is no undo: a grown volume stays grown, and old metadata over a grown filesystem would cut it off.
+# volume-group restore-metadata: for people, after an accident with the group: puts back one of the kept files, when every
+# volume that is there now has the same size in it.
 
 logical_volume_grow() {
-  read_params item volume_group logical_volume mount filesystem size_bytes reserve_bytes metadata_backup
+  read_params item volume_group logical_volume mount filesystem size_bytes reserve_bytes metadata_backup disk_serial
   need item volume_group logical_volume mount filesystem size_bytes reserve_bytes metadata_backup
   need_commands lvs vgs lvextend vgcfgbackup findmnt
   local vg=${PARAM[volume_group]} lv=${PARAM[logical_volume]} mount=${PARAM[mount]} filesystem=${PARAM[filesystem]}
@@ -11,6 +13,8 @@ logical_volume_grow() {
 
   [[ $filesystem == ext4 || $filesystem == xfs ]] || refuse "filesystem '$filesystem' cannot be grown online here"
   lvs "$vg/$lv" > /dev/null 2>&1 || refuse "the logical volume $vg/$lv is not on this host"
+  [[ -z ${PARAM[disk_serial]:-} ]] || is_on_disk "$vg" "${PARAM[disk_serial]}" \
+    || refuse "no physical volume of $vg is on the disk ${PARAM[disk_serial]}"
   [[ $(volume_group "$vg" vg_missing_pv_count) == 0 ]] || refuse "the volume group $vg misses a physical volume"
   [[ $(logical_volume "$vg/$lv" lv_layout) == linear ]] \
     || refuse "$vg/$lv is $(logical_volume "$vg/$lv" lv_layout), not linear"
@@ -67,6 +71,56 @@ volume_group_add_disk() {
   fi
   vgextend -- "$vg" "$disk" > /dev/null
   say "added $disk to $vg"
+}
+
+volume_group_restore_metadata() {
+  read_params volume_group file metadata_backup
+  need volume_group file metadata_backup
+  need_commands lvs vgs vgcfgrestore vgcfgbackup python3
+  local vg=${PARAM[volume_group]} file=${PARAM[file]} there different
+  [[ -f $file ]] || refuse "there is no file $file"
+  vgs "$vg" > /dev/null 2>&1 || refuse "the volume group $vg is not on this host"
+  there=$(lvs --noheadings --nosuffix --units b --separator ' ' --options lv_name,lv_size,vg_extent_size -- "$vg")
+  different=$(python3 -c "$DIFFERENT_VOLUMES" "$vg" "$file" <<< "$there") || refuse "$file is no metadata of $vg"
+  [[ -z $different ]] \
+    || refuse "with $file these volumes of $vg would have another size than now, and a filesystem on them would be cut off: $different"
+  keep_metadata "$vg"
+  vgcfgrestore --yes --file "$file" -- "$vg" > /dev/null
+  say "restored the metadata of $vg from $file"
+}
+
+# Volumes that are on the host (standard input: name, size, extent size) and not of the same size in a file of vgcfgbackup.
+readonly DIFFERENT_VOLUMES='
+import re, sys
+group, file = sys.argv[1:]
+kept, path = {}, []
+for line in open(file):
+    line = line.split("#")[0].strip()
+    if line.endswith("{"):
+        path.append(line[:-1].strip())
+    elif line == "}":
+        path.pop()
+    elif len(path) == 4 and path[:2] == [group, "logical_volumes"]:
+        count = re.fullmatch(r"extent_count = (\d+)", line)
+        if count:
+            kept[path[2]] = kept.get(path[2], 0) + int(count[1])
+if not kept:
+    sys.exit(1)
+for row in sys.stdin:
+    name, size, extent = row.split()
+    now = int(size) // int(extent)
+    if kept.get(name) != now:
+        print(f"{name} (now {now} extents, there {kept.get(name, 0)})", end=" ")
+'
+
+# is_on_disk VG SERIAL: one of its physical volumes is on the disk with this serial.
+is_on_disk() {
+  local disk volume
+  disk=$(disk_by_serial "$2")
+  for volume in $(pvs --noheadings --options pv_name --select "vg_name=$1"); do
+    [[ $(lsblk --nodeps --noheadings --paths --output PKNAME "$volume") == "$disk" || $volume == "$disk" ]] && return 0
+  done
+  return 1
 }
 
 # keep_metadata VG: the group's metadata, on this host and outside the group.

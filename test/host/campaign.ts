@@ -1,0 +1,64 @@
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import Table from "cli-table3";
+import { faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "./support/faults.ts";
+
+// The whole fault campaign, behind `npm run test:campaign`: hours, where the test command has a sample. Its last line counts
+// what was injected, survived and lost.
+const { values } = parseArgs({
+  options: {
+    cuts: { type: "string", default: "100" },
+    kills: { type: "string", default: "100" },
+    "power-cuts": { type: "string", default: "20" },
+    phases: { type: "string", default: "0,1" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  },
+});
+const times: Record<string, number> = {
+  "SSH connection cut": Number(values.cuts),
+  "script killed": Number(values.kills),
+  "power cut": Number(values["power-cuts"]),
+};
+const tell = (line: string): void => {
+  process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+};
+tell(`seed ${values.seed}: --seed ${values.seed} chooses the same moments again`);
+
+const started = Date.now();
+const bench = await faultBench(
+  values.phases.split(",").map(Number),
+  // Nothing is changed by it, and it takes a minute each time.
+  [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]],
+);
+const counts: FaultCount[] = [];
+try {
+  for (const fault of Object.keys(INTERRUPTIONS)) {
+    if ((times[fault] ?? 0) > 0) {
+      counts.push(await interrupt(fault, times[fault] ?? 0, bench, randomFrom(`${values.seed} ${fault}`), tell));
+    }
+  }
+} finally {
+  await bench.stop();
+}
+
+const table = new Table({ head: ["fault", "injected", "survived", "lost"], style: { head: [], border: [] } });
+table.push(...counts.map(({ fault, injected, survived, lost }) => [fault, injected, survived, lost.length]));
+process.stdout.write(`${table.toString()}\n`);
+for (const { lost } of counts) {
+  for (const what of lost) {
+    tell(`lost: ${what}`);
+  }
+}
+const sum = (what: (count: FaultCount) => number): number => counts.reduce((total, count) => total + what(count), 0);
+const lost = sum((count) => count.lost.length);
+process.stdout.write(
+  `${sum((count) => count.injected)} injected, ${sum((count) => count.survived)} survived, ${lost} lost, ` +
+    `in ${Math.round((Date.now() - started) / 60_000)} min\n`,
+);
+process.exitCode = lost === 0 ? 0 : 1;
+
+/** Numbers from 0 to 1 that a text decides. */
+function randomFrom(seed: string): () => number {
+  let drawn = 0;
+  return () => createHash("sha256").update(`${seed} ${drawn++}`).digest().readUInt32BE() / 2 ** 32;
+}
