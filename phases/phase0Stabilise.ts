@@ -1,7 +1,28 @@
 import * as pulumi from "@pulumi/pulumi";
+import { BuildBenchmark } from "../components/host/buildBenchmark.ts";
+import { DiskAlert } from "../components/host/diskAlert.ts";
+import { DiskCleanup } from "../components/host/diskCleanup.ts";
 import { EntryPoint } from "../components/host/entryPoint.ts";
-import type { Settings } from "../components/settings/index.ts";
+import { HostAccess } from "../components/host/hostAccess.ts";
+import { JournaldLimit } from "../components/host/journaldLimit.ts";
+import { K3sImageImport, type ImageImport } from "../components/host/k3sImageImport.ts";
+import { KubeletGarbageCollection } from "../components/host/kubeletGarbageCollection.ts";
+import { LogRotation } from "../components/host/logRotation.ts";
+import { isKnown, type Settings } from "../components/settings/index.ts";
+import { imageSlug } from "../components/settings/values/image.ts";
 import { withHost, type PhaseOutputs } from "./preparation.ts";
+
+// From the seeds: the intervention plan (0.1 to 0.4), the phase 0 and phase 1 reports.
+const WHY = {
+  access: "the account that applies needs nothing but this program, and a key that can do everything is one to steal",
+  journal: "logs took 28 GB of the disk, and by default the journal alone takes up to 4 GiB",
+  rotation: "kern.log alone grew to 12 GB between two weekly rotations",
+  alert: "nobody was told before the node came under DiskPressure and pods were evicted",
+  cleanup: "the disk was cleared by hand each time, and with commands that take evidence and data along",
+  kubelet: "DiskPressure came back again and again: images are to go before pods are evicted, and by themselves",
+  image: "no registry has it, and Kubernetes sees nothing of what Docker has",
+  build: "builds took 70 minutes and more, and nobody measured one from nothing after the tuning",
+};
 
 /**
  * Phase 0, stabilise: what filled the disk is limited, somebody is told before it is full again, and the way in is
@@ -11,8 +32,103 @@ import { withHost, type PhaseOutputs } from "./preparation.ts";
  */
 export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
   return withHost(settings, (host) => {
-    const { site } = settings;
-    new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
-    return { site: site.name };
+    const { phase0, site } = settings;
+    const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
+
+    const { observerKey } = phase0.access;
+    const access = new HostAccess(
+      "host-access",
+      { user: settings.host.ssh.user, ...(observerKey === undefined ? {} : { observerKey }), why: WHY.access },
+      host,
+      { dependsOn: entryPoint },
+    );
+
+    const journal = new JournaldLimit(
+      "journald-limit",
+      { maxUse: phase0.journald.maxUse.bytes, retention: phase0.journald.retention.seconds, why: WHY.journal },
+      host,
+      { dependsOn: access },
+    );
+
+    const { files, rotate, maxSize } = phase0.logRotation;
+    const rotation = new LogRotation(
+      "log-rotation",
+      { files, rotate, maxSize: maxSize.bytes, why: WHY.rotation },
+      host,
+      { dependsOn: journal },
+    );
+
+    const alert = new DiskAlert(
+      "disk-alert",
+      { ...phase0.diskAlert, mounts: watchedMounts(settings), why: WHY.alert },
+      host,
+      { dependsOn: rotation },
+    );
+
+    const cleanup =
+      phase0.diskCleanup &&
+      new DiskCleanup(
+        "disk-cleanup",
+        { ...phase0.diskCleanup, journalLimit: phase0.journald.maxUse.bytes, why: WHY.cleanup },
+        host,
+        { dependsOn: alert },
+      );
+
+    const { evictBelow, containerLogs, ...limits } = phase0.kubelet;
+    const kubelet = new KubeletGarbageCollection(
+      "kubelet",
+      {
+        ...limits,
+        evictBelow: { ...evictBelow, memory: evictBelow.memory.bytes },
+        containerLogs: { ...containerLogs, maxSize: containerLogs.maxSize.bytes },
+        why: WHY.kubelet,
+      },
+      host,
+      { dependsOn: cleanup ?? alert },
+    );
+
+    const images = phase0.imageImports.reduce<K3sImageImport[]>((before, wanted) => {
+      const image = new K3sImageImport(
+        `k3s-image-${imageSlug(wanted.image)}`,
+        { ...imageImportArgs(wanted), why: WHY.image },
+        host,
+        { dependsOn: before.at(-1) ?? kubelet },
+      );
+      return [...before, image];
+    }, []);
+
+    const benchmark =
+      phase0.buildBenchmark &&
+      new BuildBenchmark(
+        "build-benchmark",
+        {
+          ...phase0.buildBenchmark,
+          fullBelow: phase0.buildBenchmark.fullBelow.seconds,
+          cachedBelow: phase0.buildBenchmark.cachedBelow.seconds,
+          why: WHY.build,
+        },
+        host,
+        // Last, so that nothing else is working for us.
+        { dependsOn: images.at(-1) ?? kubelet },
+      );
+
+    return {
+      site: site.name,
+      importedImages: images.length === 0 ? undefined : images.map(({ report }) => report),
+      buildBenchmark: benchmark?.report,
+    };
   });
+}
+
+/** / and the disks that are mounted. */
+function watchedMounts({ disks, rootVolume }: Settings): string[] {
+  return [rootVolume.mount, ...Object.values(disks).flatMap(({ mount }) => mount ?? [])];
+}
+
+function imageImportArgs(wanted: Settings["phase0"]["imageImports"][number]): ImageImport {
+  return {
+    image: wanted.image,
+    ...(isKnown(wanted.id) ? { id: wanted.id } : {}),
+    ...(wanted.source === "archive" ? { archive: wanted.archive } : {}),
+  };
 }

@@ -129,6 +129,7 @@ function rootVolumeArgs(
   storage: Exclude<Settings["phase1"]["storage"], { option: "reclaim" }>,
 ): LogicalVolumeArgs {
   const { volumeGroup, logicalVolume, filesystem, mount, recordedSize } = rootVolume;
+  const diskSerial = disks[rootVolume.disk]?.serial ?? "unknown";
   return {
     volumeGroup,
     logicalVolume,
@@ -140,6 +141,7 @@ function rootVolumeArgs(
     why: WHY.room,
     // The disk that keeps the backups is the one disk that settings know to be outside the volume group.
     metadataBackup: `${disks[phase0.backups.disk]?.mount ?? ""}/twisterlab-edge/lvm`,
+    ...(isKnown(diskSerial) ? { diskSerial } : {}),
     ...(storage.option === "newDisk" ? { addDisk: disks[storage.disk]?.serial ?? "unknown" } : {}),
   };
 }

@@ -1,6 +1,12 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { applyTarget, hostConnection, observeHost, readLoginKey } from "../components/host/connection.ts";
+import {
+  applyTarget,
+  hostConnection,
+  observeHost,
+  readLoginKey,
+  readObserverKey,
+} from "../components/host/connection.ts";
 import type { Host } from "../components/host/host.ts";
 import { leaseOwner, takeLease } from "../components/host/lease.ts";
 import type { Observation } from "../components/host/observation.ts";
@@ -33,13 +39,17 @@ export async function withHost(
     try {
       await takeLease(applyTarget(settings, key), settings.leaseOwner ?? leaseOwner(pulumi.getStack()));
     } catch (error) {
-      throw new pulumi.RunError(
-        `nothing was applied: ${(error as Error).message} (npm run doctor shows who has the host, and can break that)`,
-      );
+      const { message } = error as Error;
+      const wayOut = message.includes("is held by")
+        ? " (npm run doctor shows who has the host, and can break that)"
+        : "";
+      throw new pulumi.RunError(`nothing was applied: ${message}${wayOut}`);
     }
   }
 
-  const observation = await observeHost(settings, key);
+  // Where everything else needs the key that applies, that is the one to find out whether it gets in.
+  const observerKey = applies ? undefined : readObserverKey(settings.host.ssh.observerKeyFile);
+  const observation = await observeHost(settings, key, observerKey);
   if (applies && "blind" in observation) {
     // What nobody could compare, nobody has reviewed.
     throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
@@ -60,7 +70,9 @@ export async function withHost(
       writePlanFile(settings.planFile, observation, report);
     }
   }
-  return { ...outputs, revisions: report.revisions };
+  // Items that the site file leaves out have no outputs; Pulumi would warn of them.
+  const given = Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
+  return { ...given, revisions: report.revisions };
 }
 
 /**
@@ -78,9 +90,15 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
   const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
   if ("blind" in observation) {
     parts.push(`Host not read: ${observation.blind}. What it has now is not compared.`);
-  } else if (observation.facts.lease !== undefined) {
-    const { owner, expiresIn } = observation.facts.lease;
-    parts.push(`The host is held by ${owner} for another ${expiresIn} s: up is refused until then.`);
+  } else {
+    const { facts, remark } = observation;
+    if (remark !== undefined) {
+      parts.push(`Host ${remark}.`);
+    }
+    if (facts.lease !== undefined) {
+      const { owner, expiresIn } = facts.lease;
+      parts.push(`The host is held by ${owner} for another ${expiresIn} s: up is refused until then.`);
+    }
   }
   if (gaps.length > 0) {
     parts.push(describeGaps(gaps));

@@ -5,9 +5,24 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { isKnown, type Settings, type Site } from "../settings/index.ts";
 import { observe, type HostTarget, type Observation } from "./observation.ts";
+import { OBSERVER } from "./paths.ts";
 
 /** The key we log in with: its text, the running ssh-agent, or why there is none. */
 export type LoginKey = { readonly privateKey: string } | { readonly agent: string } | { readonly missing: string };
+
+/** What a key file is named by, for messages. */
+interface KeySetting {
+  setting: string;
+  variable: string;
+}
+
+const APPLY_KEY: KeySetting = { setting: "host.ssh.keyFile", variable: "TWISTERLAB_SSH_KEY_FILE" };
+const OBSERVER_KEY: KeySetting = { setting: "host.ssh.observerKeyFile", variable: "TWISTERLAB_OBSERVER_KEY_FILE" };
+
+/** The key that may only observe, if the site file or the environment names one. @throws as `readLoginKey`. */
+export function readObserverKey(keyFile: string | undefined): LoginKey | undefined {
+  return keyFile === undefined ? undefined : readLoginKey(keyFile, undefined, OBSERVER_KEY);
+}
 
 /**
  * The private key of the person who applies.
@@ -15,7 +30,11 @@ export type LoginKey = { readonly privateKey: string } | { readonly agent: strin
  * @throws RunError with one sentence when the file is there but cannot be read, or is no private key: going on without
  * would show as a host that refuses us.
  */
-export function readLoginKey(keyFile: string, agentSocket: string | undefined): LoginKey {
+export function readLoginKey(
+  keyFile: string,
+  agentSocket: string | undefined,
+  { setting, variable } = APPLY_KEY,
+): LoginKey {
   if (keyFile === "agent") {
     return agentSocket === undefined
       ? { missing: "no ssh-agent is running (SSH_AUTH_SOCK is not set)" }
@@ -30,18 +49,22 @@ export function readLoginKey(keyFile: string, agentSocket: string | undefined): 
       return { missing: `there is no SSH key at ${keyFile}` };
     }
     throw new pulumi.RunError(
-      `host.ssh.keyFile: the SSH key ${keyFile} cannot be read (${code ?? "unknown reason"}); mend its permissions, ` +
-        "or name another with TWISTERLAB_SSH_KEY_FILE",
+      `${setting}: the SSH key ${keyFile} cannot be read (${code ?? "unknown reason"}); mend its permissions, ` +
+        `or name another with ${variable}`,
     );
   }
   if (!/^-----BEGIN (\w+ )*PRIVATE KEY-----/.test(text)) {
     throw new pulumi.RunError(
-      `host.ssh.keyFile: ${keyFile} is not a private key (its first line should be -----BEGIN ... PRIVATE KEY-----)`,
+      `${setting}: ${keyFile} is not a private key (its first line should be -----BEGIN ... PRIVATE KEY-----)`,
     );
   }
   if (isEncrypted(text)) {
     throw new pulumi.RunError(
-      `host.ssh.keyFile: ${keyFile} is protected by a passphrase; load it with ssh-add and write \`keyFile: agent\``,
+      `${setting}: ${keyFile} is protected by a passphrase; ${
+        setting === APPLY_KEY.setting
+          ? "load it with ssh-add and write `keyFile: agent`"
+          : "take that off with ssh-keygen -p, the key can only read"
+      }`,
     );
   }
   return { privateKey: text };
@@ -81,12 +104,32 @@ export function hostConnection(
   });
 }
 
-/** What is known of the host before the plan is made; reads only, and only from a host that proves who it is. */
-export function observeHost(site: Site, key: LoginKey): Promise<Observation> {
+/**
+ * What is known of the host before the plan is made; reads only, and only from a host that proves who it is.
+ * @param observerKey goes before `key`; where the host does not let it in, `key` is used, and the observation says so.
+ */
+export async function observeHost(site: Site, key: LoginKey, observerKey?: LoginKey): Promise<Observation> {
   const { hostKey } = site.host.ssh;
-  return isKnown(hostKey)
-    ? observeAs(hostKey, site, key)
-    : Promise.resolve({ blind: "the host was not asked, because its host key is unknown" });
+  if (!isKnown(hostKey)) {
+    return { blind: "the host was not asked, because its host key is unknown" };
+  }
+  if (observerKey === undefined) {
+    return observeAs(hostKey, site, key);
+  }
+  const observed: Observation =
+    "missing" in observerKey
+      ? { blind: observerKey.missing, refused: true }
+      : await observe({ ...target(hostKey, site, observerKey), user: OBSERVER, observer: true });
+  if ("facts" in observed || observed.refused !== true) {
+    return observed;
+  }
+  const instead = await observeAs(hostKey, site, key);
+  return "facts" in instead
+    ? {
+        ...instead,
+        remark: `observed with the key that applies, because the observer key did not do: ${observed.blind}`,
+      }
+    : { blind: `${observed.blind}; ${instead.blind}` };
 }
 
 /** As `observeHost`, of a host that proves itself by `hostKey`, whatever the site file says. */

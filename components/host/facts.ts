@@ -37,6 +37,20 @@ export interface HostFacts {
   lease: Lease | undefined;
   /** systemd's view of the units that the items are about, by name. */
   units: Record<string, UnitFact>;
+  /** The files that journald reads, in its order: the last assignment counts. */
+  journaldConfig: ConfigFile[] | undefined;
+  /** What the journal takes on disk, in bytes. */
+  journalBytes: number | undefined;
+  /** What the kubelet runs with; undefined also while K3s is down. */
+  kubelet: KubeletFact | undefined;
+  /** Images that K3s has; undefined also while K3s is down. */
+  k3sImages: K3sImage[] | undefined;
+  /** IDs of the images that Docker has, by their names with tag, as Docker writes them. */
+  dockerImages: Record<string, string> | undefined;
+  /** The account that may only observe: null when there is none. */
+  observerAccount: AccountFact | null | undefined;
+  /** What the account that applies may do without a password, beside what our own rules say. */
+  passwordlessSudo: SudoRule[] | undefined;
 }
 
 /** A file of the host. */
@@ -49,6 +63,12 @@ export interface FileFact {
   keyedHash: string;
   /** Undefined for what may hold a secret, and for what is no text or longer than 64 KiB. */
   content?: string;
+}
+
+/** One of the files that a configuration is put together from. */
+export interface ConfigFile {
+  path: string;
+  content: string;
 }
 
 /** What the host keeps of an item in /var/lib/twisterlab-edge/items. */
@@ -67,6 +87,44 @@ export interface Lease {
   owner: string;
   /** Seconds until it expires by itself. */
   expiresIn: number;
+}
+
+/** The part of the kubelet's configuration that the items are about, as the kubelet itself writes it. */
+export interface KubeletFact {
+  imageGCHighThresholdPercent: number;
+  imageGCLowThresholdPercent: number;
+  /** By signal, `memory.available` for instance. */
+  evictionHard: Readonly<Record<string, string>> | null;
+  evictionMinimumReclaim: Readonly<Record<string, string>> | null;
+  containerLogMaxSize: string;
+  containerLogMaxFiles: number;
+}
+
+/** An image of K3s, as the kubelet sees it. */
+export interface K3sImage {
+  /** `sha256:...`: digest of its configuration. */
+  id: string;
+  /** Full names, `docker.io/library/redis:7-alpine` for instance. */
+  names: string[];
+  /** Never cleared away by the kubelet. */
+  pinned: boolean;
+}
+
+/** An account of the host. */
+export interface AccountFact {
+  home: string;
+  shell: string;
+  /** As `passwd --status` prints it: `L` when no password fits. */
+  password: string;
+}
+
+/** A rule of sudo that asks for no password. */
+export interface SudoRule {
+  user: string;
+  /** Where it stands; null when this sudo does not say. */
+  file: string | null;
+  /** Paths of the commands, or `ALL`. */
+  commands: string[];
 }
 
 /** A systemd unit. */
@@ -131,6 +189,15 @@ export function parseFacts(text: string, hashKey: string): HostFacts {
     },
     lease: sections.has("lease") ? (object(sections, "lease") as unknown as Lease) : undefined,
     units: unitFacts(sections.get("units") ?? ""),
+    journaldConfig: sections.has("journald-config") ? configFiles(sections.get("journald-config") ?? "") : undefined,
+    journalBytes: number(line("journal-bytes")?.split("\t")[0]),
+    kubelet: sections.has("kubelet") ? (object(sections, "kubelet") as unknown as KubeletFact) : undefined,
+    k3sImages: sections.has("k3s-images") ? json(sections, "k3s-images", "images").map(k3sImage) : undefined,
+    dockerImages: dockerImages(sections.get("docker-images")),
+    observerAccount: account(line("observer-account")),
+    passwordlessSudo: sections.has("passwordless-sudo")
+      ? (parsed(sections, "passwordless-sudo") as unknown as SudoRule[])
+      : undefined,
   };
 }
 
@@ -179,6 +246,32 @@ function unitFacts(text: string): Record<string, UnitFact> {
         { enabled: block.get("UnitFileState") ?? "", active: block.get("ActiveState") ?? "" },
       ]),
   );
+}
+
+/** From `systemd-analyze cat-config`: each file after a line `# PATH`. */
+function configFiles(text: string): ConfigFile[] {
+  const [, ...parts] = text.split(/^# (\/\S+)$/m);
+  return parts.flatMap((path, index) => (index % 2 === 0 ? [{ path, content: parts[index + 1] ?? "" }] : []));
+}
+
+/** From `crictl images`. */
+function k3sImage(row: Row): K3sImage {
+  return { id: asText(row["id"]), names: (row["repoTags"] ?? []) as string[], pinned: row["pinned"] === true };
+}
+
+/** From lines of `name:tag sha256:...`. */
+function dockerImages(text: string | undefined): Record<string, string> | undefined {
+  const rows = text?.split("\n").filter((row) => row !== "" && !row.includes("<none>"));
+  return rows === undefined ? undefined : Object.fromEntries(rows.map((row) => split(row, " ")));
+}
+
+/** Home, shell and password status; no words when there is no such account. */
+function account(text: string | undefined): AccountFact | null | undefined {
+  if (text === undefined || text === "") {
+    return text === undefined ? undefined : null;
+  }
+  const [home = "", shell = "", password = ""] = text.split(" ");
+  return { home, shell, password };
 }
 
 function split(text: string, separator: string): [string, string] {

@@ -116,7 +116,7 @@ export function compareFile(file: WantedFile, observation: Observation): FileCom
 
 function contentDifference(content: string | Secret, there: FileFact, facts: HostFacts): string[] {
   const text = content instanceof Secret ? content.reveal() : content;
-  if (createHmac("sha256", facts.hashKey).update(text, "utf8").digest("hex") === there.keyedHash) {
+  if (createHmac("sha256", Buffer.from(facts.hashKey, "hex")).update(text, "utf8").digest("hex") === there.keyedHash) {
     return [];
   }
   if (content instanceof Secret || there.content === undefined) {

@@ -6,7 +6,19 @@ import { ENTRY_POINT } from "./paths.ts";
 import { renderParameters, type Parameters } from "./render/parameters.ts";
 
 /** What is known of the host before the plan is made: its facts, or why there are none. */
-export type Observation = { readonly facts: HostFacts } | { readonly blind: string };
+export type Observation = Seen | Blind;
+
+export interface Seen {
+  readonly facts: HostFacts;
+  /** What a reviewer is to know about how they were read. */
+  readonly remark?: string;
+}
+
+export interface Blind {
+  readonly blind: string;
+  /** The host answered, and does not let this key observe. */
+  readonly refused?: boolean;
+}
 
 /** How to reach the host, apart from the plugin that applies the items. */
 export interface HostTarget {
@@ -30,9 +42,12 @@ export async function observe(target: HostTarget): Promise<Observation> {
   const hashKey = randomBytes(32).toString("hex");
   let text: string;
   try {
-    text = await onHost(target, (client) => runVerb(client, target, "observe", { key: hashKey }));
+    text = await onHost(target, (client) => runVerb(client, target, "observe", { key: hashKey, limit: toolLimit(target.timeout) }));
   } catch (error) {
-    return { blind: `${target.user}@${target.address}:${target.port} was not observed: ${(error as Error).message}` };
+    return {
+      blind: `${target.user}@${target.address}:${target.port} was not observed: ${(error as Error).message}`,
+      ...(isRefusal(error) ? { refused: true } : {}),
+    };
   }
   try {
     const facts = parseFacts(text, hashKey);
@@ -45,6 +60,19 @@ export async function observe(target: HostTarget): Promise<Observation> {
   } catch (error) {
     return { blind: `${target.address} gave facts that could not be read: ${(error as Error).message}` };
   }
+}
+
+/** The host ran no command for us, or the command ended with an error. */
+class CommandRefused extends Error {}
+
+/** Whether it was the host that said no: to the key, or to the command. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof CommandRefused || (error as { level?: string }).level === "client-authentication";
+}
+
+/** Seconds for one tool of the many that are asked: less than for all, so that one which hangs leaves the others' answers. */
+function toolLimit(timeout: number): number {
+  return Math.max(Math.floor(timeout * 0.6), 1);
 }
 
 /**
@@ -128,6 +156,8 @@ function connect(client: Client, target: HostTarget): Promise<void> {
   const expected = target.hostKey.split(" ")[1] ?? "";
   return new Promise((resolve, reject) => {
     client.on("ready", resolve);
+    // The library writes a message in two parts; the second would wait 40 ms for the other side to confirm the first.
+    client.on("connect", () => client.setNoDelay(true));
     try {
       client.connect({
         host: target.address,
@@ -161,7 +191,7 @@ function execute(client: Client, command: string, input: string | Buffer): Promi
           resolve(Buffer.concat(output).toString("utf8"));
         } else {
           const reason = Buffer.concat(errors).toString("utf8").trim().split("\n").at(-1);
-          reject(new Error(`the host's script ended with ${String(code)}${reason ? `: ${reason}` : ""}`));
+          reject(new CommandRefused(`the host's script ended with ${String(code)}${reason ? `: ${reason}` : ""}`));
         }
       });
       channel.end(input);

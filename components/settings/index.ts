@@ -52,6 +52,7 @@ export function loadSettings(): Settings {
     file,
     site: named,
     sshKeyFile: process.env["TWISTERLAB_SSH_KEY_FILE"],
+    observerKeyFile: process.env["TWISTERLAB_OBSERVER_KEY_FILE"],
   });
   return Object.freeze({
     ...site,

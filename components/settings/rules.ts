@@ -1,9 +1,11 @@
 // What must hold between settings: one small function a rule, each yielding what breaks it.
 import { type DeepReadonly, NotParsed } from "./draft.ts";
 import { type Fault, keyOf, nearest, show } from "./faults.ts";
+import { OBSERVER } from "../host/paths.ts";
 import { isKnown } from "./schema/build.ts";
 import { project, type Sections } from "./schema/index.ts";
 import { contains, overlap } from "./values/address.ts";
+import { imageSlug } from "./values/image.ts";
 import { formatBytes } from "./values/size.ts";
 
 type Told = DeepReadonly<Sections>;
@@ -41,6 +43,10 @@ const rules: readonly Rule[] = [
   requestsFitTheMachine,
   harborFitsBesideTheRest,
   harborRequestsAreWithinLimits,
+  observerIsAnother,
+  imagesGoBeforePods,
+  importedImagesDiffer,
+  alertsGetWorse,
   backupDiskIsAnother,
   backupSchedulesDiffer,
   backedUpWorkloadsExist,
@@ -73,11 +79,11 @@ function* confirmationOutlastsTheConnection({ safety, host }: Told) {
 }
 
 function* previewWaitsBriefly({ safety }: Told) {
-  if (safety.observeTimeout.seconds <= 30) return;
+  if (safety.observeTimeout.seconds <= 60) return;
   yield fault(
     ["safety", "observeTimeout"],
     safety.observeTimeout.text,
-    "is too long to wait in a preview; at most `30 s`",
+    "is too long to wait in a preview; at most `60 s`",
   );
 }
 
@@ -256,6 +262,13 @@ function* harborRequestsAreWithinLimits({ phase1 }: Told) {
   }
 }
 
+function* alertsGetWorse({ phase0 }: Told) {
+  const { threshold, critical } = phase0.diskAlert;
+  if (critical > threshold) return;
+  const reason = `is not above \`phase0.diskAlert.threshold\` ${threshold}: every warning would be a critical one`;
+  yield fault(["phase0", "diskAlert", "critical"], critical, reason);
+}
+
 function* backupDiskIsAnother({ disks, rootVolume, phase0 }: Told) {
   const name = phase0.backups.disk;
   const disk = disks[name];
@@ -265,6 +278,41 @@ function* backupDiskIsAnother({ disks, rootVolume, phase0 }: Told) {
     yield fault(path, name, "holds the data as well: one dead disk would take both; choose another");
   } else if (disk.mount === undefined) {
     yield fault(path, name, "has no `mount` under `disks`; give it one or choose a disk that has");
+  }
+}
+
+function* observerIsAnother({ host }: Told) {
+  if (host.ssh.user !== OBSERVER) return;
+  yield fault(
+    ["host", "ssh", "user"],
+    host.ssh.user,
+    "is the account that may only observe; name the one that applies",
+  );
+}
+
+function* imagesGoBeforePods({ phase0 }: Told) {
+  const { imageGc, evictBelow } = phase0.kubelet;
+  const path = ["phase0", "kubelet", "imageGc"];
+  if (imageGc.low >= imageGc.high) {
+    yield fault([...path, "low"], imageGc.low, `is not below \`high\`, ${imageGc.high}`);
+  }
+  // Both are counted on /, which is one file system for pods and images.
+  const evicts = 100 - Math.max(evictBelow.disk, evictBelow.imageDisk);
+  if (imageGc.high >= evicts) {
+    const reason = `is not below the ${evicts} % at which pods are evicted (\`evictBelow\`): images are to go first`;
+    yield fault([...path, "high"], imageGc.high, reason);
+  }
+}
+
+function* importedImagesDiffer({ phase0 }: Told) {
+  const names = phase0.imageImports.map(({ image }) => imageSlug(image));
+  for (const [index, { image }] of phase0.imageImports.entries()) {
+    if (names.indexOf(imageSlug(image)) === index) continue;
+    yield fault(
+      ["phase0", "imageImports", index, "image"],
+      image,
+      "is in this list already, or one of nearly that name",
+    );
   }
 }
 

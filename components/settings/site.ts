@@ -6,8 +6,8 @@ import { brokenRules } from "./rules.ts";
 import { project, pulumiKeys, type Sections, sections } from "./schema/index.ts";
 import { type SecretName, secretSpecs } from "./secrets.ts";
 import { type UnknownFact, unknownFacts } from "./unknowns.ts";
-import { keyFile } from "./values/name.ts";
-import { Refusal } from "./values/notation.ts";
+import { keyFile, localPath } from "./values/name.ts";
+import { type Notation, Refusal } from "./values/notation.ts";
 
 /** A site file's content, typed and checked, frozen through and through. */
 export type Site = DeepReadonly<Omit<Sections, "secrets">> & {
@@ -27,6 +27,8 @@ export interface Origin {
   readonly site?: string | undefined;
   /** Goes before `host.ssh.keyFile`: TWISTERLAB_SSH_KEY_FILE. */
   readonly sshKeyFile?: string | undefined;
+  /** Goes before `host.ssh.observerKeyFile`: TWISTERLAB_OBSERVER_KEY_FILE. */
+  readonly observerKeyFile?: string | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export interface Origin {
 export function parseSite(values: Readonly<Record<string, unknown>>, origin: Origin): Site {
   const faults = strangers(values);
   const given = { ...values };
-  const override = keyFileOverride(origin, faults);
+  const overrides = keyFileOverrides(origin, faults);
 
   const draft = {} as Sections;
   for (const [key, schema] of Object.entries(pulumiKeys)) check(schema, given[key], key, faults);
@@ -52,7 +54,7 @@ export function parseSite(values: Readonly<Record<string, unknown>>, origin: Ori
   if (faults.length > 0) throw new SettingsError(origin.file, faults);
 
   const { secrets, ...rest } = draft;
-  const host = override === undefined ? rest.host : { ...rest.host, ssh: { ...rest.host.ssh, keyFile: override } };
+  const host = { ...rest.host, ssh: { ...rest.host.ssh, ...overrides } };
   return deepFreeze({
     ...rest,
     host,
@@ -98,15 +100,24 @@ function check(schema: z.ZodType, value: unknown, key: string, faults: Fault[]):
   return undefined;
 }
 
-function keyFileOverride({ sshKeyFile }: Origin, faults: Fault[]): string | undefined {
-  if (sshKeyFile === undefined || sshKeyFile === "") return undefined;
-  try {
-    return keyFile.read(sshKeyFile);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    faults.push({ key: "TWISTERLAB_SSH_KEY_FILE", value: JSON.stringify(sshKeyFile), reason: error.message });
-    return undefined;
-  }
+/** Key files that the environment names. */
+function keyFileOverrides({ sshKeyFile, observerKeyFile }: Origin, faults: Fault[]) {
+  const read = (variable: string, given: string | undefined, notation: Notation<string>): string | undefined => {
+    if (given === undefined || given === "") return undefined;
+    try {
+      return notation.read(given);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      faults.push({ key: variable, value: JSON.stringify(given), reason: error.message });
+      return undefined;
+    }
+  };
+  const apply = read("TWISTERLAB_SSH_KEY_FILE", sshKeyFile, keyFile);
+  const observer = read("TWISTERLAB_OBSERVER_KEY_FILE", observerKeyFile, localPath);
+  return {
+    ...(apply === undefined ? {} : { keyFile: apply }),
+    ...(observer === undefined ? {} : { observerKeyFile: observer }),
+  };
 }
 
 function at(value: unknown, path: readonly PropertyKey[]): unknown {

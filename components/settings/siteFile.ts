@@ -16,7 +16,8 @@ import { parseSite, type Site } from "./site.ts";
 export function readSiteFile(path: string, named?: string): Site {
   const site = named ?? /^Pulumi\.(.+)\.ya?ml$/.exec(basename(path))?.[1];
   const sshKeyFile = process.env["TWISTERLAB_SSH_KEY_FILE"];
-  return parseSite(readConfig(path), { file: path, site, sshKeyFile });
+  const observerKeyFile = process.env["TWISTERLAB_OBSERVER_KEY_FILE"];
+  return parseSite(readConfig(path), { file: path, site, sshKeyFile, observerKeyFile });
 }
 
 function readConfig(path: string): Record<string, unknown> {

@@ -22,7 +22,7 @@ export interface UnknownFact {
  * @param phase whose `up` is asked about; without it, a fact blocks if it blocks any phase.
  */
 export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
-  const { host, network, disks, phase1 } = sections;
+  const { host, network, disks, phase0, phase1 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
   const facts: (UnknownFact & { value: unknown })[] = [
     {
@@ -60,6 +60,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       howToFind: `lsblk --nodeps --noheadings --output SERIAL /dev/${disk.device}`,
       blocks: written.has(name) ? ("up" as const) : ("nothing" as const),
     })),
+    ...phase0.imageImports.map(({ image, id }, index) => ({
+      value: id,
+      key: `phase0.imageImports[${index}].id`,
+      what: `ID of the image ${image}; the one that Docker has counts`,
+      howToFind: `docker image inspect --format '{{.Id}}' ${image}`,
+      blocks: "nothing" as const,
+    })),
     {
       value: phase1.registry?.caCertificate ?? "(no registry, no authority)",
       key: "phase1.registry.caCertificate",
@@ -82,4 +89,4 @@ function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
   ];
 }
 
-type Told = DeepReadonly<Pick<Sections, "host" | "network" | "disks" | "phase1">>;
+type Told = DeepReadonly<Pick<Sections, "host" | "network" | "disks" | "phase0" | "phase1">>;

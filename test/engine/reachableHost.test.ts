@@ -1,15 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ReportedItem } from "../../components/host/plan.ts";
 import { checkout, type Checkout } from "../support/checkout.ts";
+import { readStandIn, writeStandIn, type StandIn } from "../support/hostStandIn.ts";
 import { SSH_PACKAGES, startSshServer, type SshServer } from "../support/sshServer.ts";
 import { requireSystemPackages } from "../support/systemPackages.ts";
 
-/**
- * A real SSH server that keeps what it is asked and changes nothing: it answers `observe` with given facts, and every
- * other command with success. What the commands do on a real host is tested in a virtual machine.
- */
+/** A real SSH server in front of a stand-in for the host, which remembers what it is told and changes nothing here. */
 let server: SshServer;
 let edge: Checkout;
 let folder: string;
@@ -19,17 +18,8 @@ const MACHINE_ID = "0123456789abcdef0123456789abcdef";
 beforeAll(async () => {
   requireSystemPackages(SSH_PACKAGES);
   folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-host-"));
-  const script = join(folder, "answer.sh");
-  writeFileSync(
-    script,
-    `#!/bin/bash
-echo "$SSH_ORIGINAL_COMMAND" >>${folder}/commands
-cat >>${folder}/input
-case $SSH_ORIGINAL_COMMAND in *" observe") cat ${folder}/facts ;; *) echo done ;; esac
-`,
-  );
-  chmodSync(script, 0o755);
-  server = await startSshServer({ config: [`ForceCommand ${script}`] });
+  const standIn = join(import.meta.dirname, "../support/hostStandIn.ts");
+  server = await startSshServer({ config: [`ForceCommand ${process.execPath} ${standIn} ${folder}`] });
 
   edge = checkout();
   mkdirSync(join(edge.home, ".ssh"));
@@ -63,65 +53,74 @@ contexts: [{ name: edge, context: { cluster: edge, user: edge } }]
 current-context: edge
 `;
 
-function giveFacts(rootVolume: number, daemonJson: string, machineId = MACHINE_ID): void {
-  const vg = {
-    vg_name: "ubuntu-vg",
-    vg_size: 316753838080,
-    vg_free: 316753838080 - rootVolume,
-    vg_extent_size: 4194304,
-  };
-  const lv = { vg_name: "ubuntu-vg", lv_name: "ubuntu-lv", lv_size: rootVolume, lv_layout: "linear" };
-  const root = { target: "/", source: "/dev/mapper/x", fstype: "ext4", options: "rw,relatime", size: 1, used: 1 };
-  writeFileSync(
-    join(folder, "facts"),
-    [
-      `== machine-id\n${machineId}`,
-      `== volume-groups\n${JSON.stringify({ report: [{ vg: [{ ...vg, vg_missing_pv_count: 0 }] }] })}`,
-      `== logical-volumes\n${JSON.stringify({ report: [{ lv: [lv] }] })}`,
-      `== mounts\n${JSON.stringify({ filesystems: [root] })}`,
-      `== docker-daemon\n${daemonJson}`,
-      "== end\n\n",
-    ].join("\n"),
-  );
+const GIB = 2 ** 30;
+
+/** A host where nothing was applied yet. */
+function fresh(change: Partial<StandIn> = {}): void {
+  writeStandIn(folder, {
+    machineId: MACHINE_ID,
+    rootVolume: 100 * GIB,
+    options: { fstab: "defaults", live: "rw,relatime" },
+    files: {
+      "/etc/docker/daemon.json": { mode: "644", owner: "root:root", content: '{"log-driver": "local"}', shown: true },
+    },
+    items: {},
+    entryPoint: undefined,
+    leaseOwner: undefined,
+    ...change,
+  });
 }
 
-const GIB = 2 ** 30;
+/** Something happens to the host that nobody told it to us. */
+function change(edit: (host: StandIn) => void): void {
+  const host = readStandIn(folder);
+  edit(host);
+  writeStandIn(folder, host);
+}
+
+/** The verbs that the host was asked for since the last call. */
+function asked(): string[] {
+  const commands = readFileSync(join(folder, "commands"), "utf8").trimEnd();
+  writeFileSync(join(folder, "commands"), "");
+  return commands
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) =>
+      line.includes(" install -- ") ? "install" : line.replace(/^.*\/usr\/local\/sbin\/twisterlab-edge /, ""),
+    );
+}
 
 describe("a preview that reaches the host", () => {
   test("compares what is there with what is wanted, over one connection that only reads", async () => {
-    giveFacts(100 * GIB, '{"log-driver": "local"}');
+    fresh();
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     expect(code).toBe(0);
     expect(stdout).toContain("has 100 GiB, wanted 150 GiB, ubuntu-vg has 195 GiB free: grows by 50 GiB");
     expect(stdout).toContain('log-driver "local" -> "json-file"');
-    expect(stdout).toContain("/ has rw,relatime: noatime,nodiratime added");
+    expect(stdout).toContain(
+      "/: /etc/fstab has defaults and it is mounted with rw,relatime, wanted noatime,nodiratime",
+    );
     expect(stdout).not.toContain("Host not read");
-    expect(readFileSync(join(folder, "commands"), "utf8")).toBe("sudo -n bash -s -- observe\n");
+    expect(asked()).toEqual(["observe"]);
   });
 
   test("says in sync of what is in sync", async () => {
-    giveFacts(150 * GIB, "{}");
+    fresh({ rootVolume: 150 * GIB });
     const { stdout } = await edge.npm(["preview", "--", "1"]);
     expect(stdout).toContain("root-volume (in sync): /dev/ubuntu-vg/ubuntu-lv has 150 GiB");
   });
 
+  test("says who has the host", async () => {
+    fresh({ leaseOwner: "anna@desk pid 7 edge-phase-1" });
+    const { stdout } = await edge.npm(["preview", "--", "1"]);
+    expect(stdout).toContain("The host is held by anna@desk pid 7 edge-phase-1 for another 900 s: up is refused");
+  });
+
   test.each([
-    [
-      "another machine under the address",
-      () => {
-        giveFacts(150 * GIB, "{}", "f".repeat(32));
-      },
-      "is another machine",
-    ],
-    [
-      "facts that are cut off",
-      () => {
-        writeFileSync(join(folder, "facts"), "== machine-id\n");
-      },
-      "could not be read",
-    ],
-  ])("is blind to %s, and says so", async (_, prepare, reason) => {
-    prepare();
+    ["another machine under the address", { machineId: "f".repeat(32) }, "is another machine"],
+    ["facts that are cut off", { answerCutAfter: 20 }, "could not be read"],
+  ])("is blind to %s, and says so", async (_, answer, reason) => {
+    fresh(answer);
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`Host not read: .*${reason}`));
@@ -129,7 +128,7 @@ describe("a preview that reaches the host", () => {
   });
 
   test("asks nothing of a host that shows another key", async () => {
-    writeFileSync(join(folder, "commands"), "");
+    asked();
     const other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIK0wmN/Cr3JXqmLW7u+g9pTh+wyqDHpSQEIQczXkVx9q";
     const right = server.hostKey.split(" ").slice(0, 2).join(" ");
     edge.edit([[["twisterlab-edge:host", "ssh", "hostKey"], other]]);
@@ -137,7 +136,7 @@ describe("a preview that reaches the host", () => {
     edge.edit([[["twisterlab-edge:host", "ssh", "hostKey"], right]]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Host not read: .*was not observed/);
-    expect(readFileSync(join(folder, "commands"), "utf8")).toBe("");
+    expect(asked()).toEqual([]);
   });
 
   test("waits at most 5 s for a host that takes the connection and says nothing", async () => {
@@ -160,7 +159,7 @@ describe("a preview that reaches the host", () => {
 
 describe("doctor", () => {
   test("proposes the lines that the site file lacks, and changes nothing", async () => {
-    giveFacts(100 * GIB, "{}");
+    fresh();
     const right = server.hostKey.split(" ").slice(0, 2).join(" ");
     edge.edit([
       [["twisterlab-edge:host", "ssh", "hostKey"], "unknown"],
@@ -219,7 +218,8 @@ describe("secrets", () => {
   });
 
   test("and the SSH key are nowhere in clear: not in a preview, its JSON, an up, or the state", async () => {
-    giveFacts(100 * GIB, "{}");
+    fresh();
+    asked();
     const keyLine = server.privateKey.split("\n")[2] ?? "";
     expect(keyLine.length).toBeGreaterThan(40);
     const outputs = [
@@ -234,7 +234,7 @@ describe("secrets", () => {
       "utf8",
     );
     expect(state).toContain("command:remote:Command");
-    expect(state).toContain("k3s-registries-yaml-put");
+    expect(state).toContain("k3s-registries-yaml-apply");
     for (const text of [...outputs.map(({ stdout, stderr }) => stdout + stderr), state]) {
       expect(text).not.toContain(password);
       expect(text).not.toContain(keyLine);
@@ -244,30 +244,91 @@ describe("secrets", () => {
     expect(readFileSync(join(folder, "commands"), "utf8")).not.toContain(password);
   });
 
-  test("the commands ran one after the other, in the order of the phase", () => {
-    const commands = readFileSync(join(folder, "commands"), "utf8").split("\n");
-    const applied = commands.filter((line) => line !== "" && !line.endsWith(" observe"));
-    expect(applied.map((line) => line.replace(/^sudo -n (\/usr\/local\/sbin\/twisterlab-edge )?/, ""))).toEqual([
-      expect.stringMatching(/^bash -s -- [0-9a-f]{64} edge-phase-1$/),
-      "logical-volume grow",
-      "mount-options put",
-      "host-file put",
-      "host-file put",
-      "disk-benchmark run",
+  test("the commands ran one after the other, each confirmed before the next, by a run that had the host", () => {
+    expect(asked()).toEqual([
+      // The previews, and the one that up shows first.
+      "observe",
+      "observe",
+      "observe",
+      "lease take",
+      "observe",
+      "install",
+      "logical-volume grow --revision 1",
+      "mount-options put --revision 1",
+      "confirm --revision 1",
+      "host-file put --revision 1",
+      "confirm --revision 1",
+      "host-file put --revision 1",
+      "confirm --revision 1",
+      "disk-benchmark run --revision 1",
+      "lease release",
     ]);
+    expect(readStandIn(folder).leaseOwner).toBeUndefined();
   });
+});
 
-  test("a preview right after shows no change of the host", async () => {
+describe("after an up", () => {
+  /** What a preview would do to the host. */
+  const hostSteps = async () => {
     const { stdout } = await edge.npm(["preview", "--", "1", "--json"]);
     const { steps, changeSummary } = JSON.parse(stdout) as {
       steps: { op: string; urn: string }[];
       changeSummary: Record<string, number>;
     };
-    // The cluster's objects could not be made; a step that changes nothing is only counted.
-    expect(steps.filter(({ op }) => op !== "same").map(({ urn }) => urn.split("::").at(-1))).toEqual(
-      expect.arrayContaining(["registry-namespace"]),
-    );
-    expect(steps.filter(({ op, urn }) => op !== "same" && /twisterlab:host|command:remote/.test(urn))).toEqual([]);
     expect(changeSummary["same"]).toBeGreaterThan(12);
+    // The cluster's objects could not be made; a step that changes nothing is only counted.
+    return steps
+      .filter(({ op, urn }) => op !== "same" && /twisterlab:host|command:remote/.test(urn))
+      .map(({ op, urn }) => `${op} ${urn.split("::").at(-1) ?? ""}`);
+  };
+  const drift = async () => {
+    const { code, stdout } = await edge.npm(["drift", "--", "1", "--json"]);
+    const { items } = JSON.parse(stdout) as { items: ReportedItem[] };
+    return { code, off: items.filter(({ state }) => state !== "in sync").map(({ name, state }) => `${name} ${state}`) };
+  };
+
+  test("the host is in sync, and a preview shows no change of it", async () => {
+    expect(await drift()).toEqual({ code: 0, off: [] });
+    expect(await hostSteps()).toEqual([]);
+  });
+
+  test("a host that cannot be read shows no change either", async () => {
+    change((host) => (host.answerCutAfter = 20));
+    expect(await hostSteps()).toEqual([]);
+    expect((await drift()).code).toBe(21);
+    change((host) => delete host.answerCutAfter);
+  });
+
+  test("what somebody changed by hand is drift, one update with both values, and mended by up", async () => {
+    const path = "/etc/docker/daemon.json";
+    const wanted = readStandIn(folder).files[path]?.content ?? "";
+    change((host) => {
+      Object.assign(host.files[path] ?? {}, { content: wanted.replace('"max-file": "3"', '"max-file": "9"') });
+    });
+    expect(await drift()).toEqual({ code: 20, off: ["docker-daemon-json differs"] });
+    expect((await hostSteps()).sort()).toEqual([
+      "update docker-daemon-json-apply",
+      "update docker-daemon-json-confirm",
+    ]);
+    asked();
+    const { stdout } = await edge.npm(["up", "--", "1", "--yes", "--continue-on-error"]);
+    expect(stdout).toContain('log-opts {"max-file":"9","max-size":"10m"} -> {"max-file":"3","max-size":"10m"}');
+    expect(asked().filter((verb) => !/observe|lease/.test(verb))).toEqual([
+      "host-file put --revision 2",
+      "confirm --revision 2",
+    ]);
+    expect(readStandIn(folder).files[path]?.content).toBe(wanted);
+    expect(await hostSteps()).toEqual([]);
+  });
+
+  test("an up is refused while another run has the host, which is told, and changes nothing", async () => {
+    change((host) => (host.leaseOwner = "anna@desk pid 7 edge-phase-1"));
+    asked();
+    const { code, stdout } = await edge.npm(["up", "--", "1", "--yes", "--skip-preview"]);
+    expect(code).not.toBe(0);
+    expect(stdout).toContain("nothing was applied: ");
+    expect(stdout).toContain("the host is held by 'anna@desk pid 7 edge-phase-1'");
+    expect(stdout).not.toMatch(/^\s+at /m);
+    expect(asked().filter((verb) => verb !== "lease take" && verb !== "lease release")).toEqual([]);
   });
 });

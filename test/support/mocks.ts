@@ -27,6 +27,8 @@ export interface Program {
   preview?: boolean;
   /** Pulumi configuration as the engine hands it over. */
   config?: Record<string, string>;
+  /** What the stack exported when it was last applied. Default: it never was. */
+  outputs?: Record<string, unknown>;
 }
 
 /**
@@ -40,7 +42,10 @@ export async function record<T>(program: Program, build: () => T | Promise<T>): 
     {
       newResource: (args) => ({
         id: `${args.name}-id`,
-        state: { ...(args.inputs as object), stdout: "", stderr: "" },
+        state:
+          args.type === "pulumi:pulumi:StackReference"
+            ? { ...(args.inputs as object), outputs: program.outputs ?? {}, secretOutputNames: [] }
+            : { ...(args.inputs as object), stdout: "", stderr: "" },
       }),
       call: (args) => args.inputs as Record<string, unknown>,
     },

@@ -26,7 +26,8 @@ arm() {
   ARMING=$1
   # A file that no service reads is replaced in one step: should we die before, the next change or boot tidies up.
   [[ ${PARAM[activate]:-some} == none && -z ${PARAM[confirm_within]:-} ]] && return 0
-  systemctl start "$REVERT_SERVICE" || {
+  # Not `start`: one that runs may just have seen that nothing is armed, and be on its way out.
+  systemctl restart "$REVERT_SERVICE" || {
     disarm "$1"
     refuse "$REVERT_SERVICE does not start: nobody would undo the change"
   }
@@ -45,16 +46,13 @@ await_confirmation() {
 
 disarm() {
   ARMING=
-  rm -f -- "$ARMED/$1"
+  rm -f -- "$ARMED/$1" "$ARMED/.$1.new"
   [[ ! -d $ARMED ]] || sync -- "$ARMED"
 }
 
 write_armed() {
   mkdir -p -- "$ARMED"
-  printf '%s\n%s\n%s\n' "$2" "$(boot_id)" "$3" > "$ARMED/.$1.new"
-  sync -- "$ARMED/.$1.new"
-  mv -fT -- "$ARMED/.$1.new" "$ARMED/$1"
-  sync -- "$ARMED"
+  printf '%s\n' "$2" "$(boot_id)" "$3" | keep "$ARMED/$1"
 }
 
 # finish: what every verb ends with, however it ends. Exit code 70: the old state is back; 71: it is not.
@@ -131,8 +129,8 @@ first_armed() {
 
 is_due() {
   local armed
-  [[ -f $ARMED/$1 ]] || return 1
-  mapfile -t armed < "$ARMED/$1"
+  # Somebody may confirm it just now.
+  mapfile -t armed 2> /dev/null < "$ARMED/$1" || return 1
   [[ ${armed[1]} != "$(boot_id)" || ${armed[2]} == changing ]] || (($(uptime_seconds) >= armed[2]))
 }
 
@@ -187,7 +185,7 @@ revert_at_boot() {
     # Still armed, and in another boot: the watching service goes back.
     ((status != LATER)) || continue
     if ((status == 0)); then
-      printf '%s\n' "${armed[0]}" > "$STATE/items/$item/unverified"
+      keep "$STATE/items/$item/unverified" <<< "${armed[0]}"
       report_reverted "$item" warning "undone at boot, because nobody had confirmed it"
     else
       report_reverted "$item" err "NOT UNDONE AT BOOT: it needs help"
@@ -214,17 +212,18 @@ verify_reverted_at_boot() {
 }
 
 report_reverted() {
-  printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$3" > "$STATE/items/$1/reverted"
-  sync -- "$STATE/items/$1/reverted"
+  keep "$STATE/items/$1/reverted" <<< "$(date -u +%Y-%m-%dT%H:%M:%SZ) $3"
   logger --tag twisterlab-edge --priority "daemon.$2" -- "$1: $3" || true
 }
 
 # units put|remove: the two units, with the entry point.
 put_revert_units() {
   local changed=no
-  write_unit "$REVERT_SERVICE" << UNIT && changed=yes
+  # Every change that is armed restarts it, and there may be many in a row.
+  write_unit "$REVERT_SERVICE" << UNIT
 [Unit]
 Description=Undo of changes to this host that nobody confirmed
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
@@ -236,7 +235,7 @@ RestartSec=2
 WantedBy=multi-user.target
 UNIT
   # /var must be part of / for this: it runs before other file systems are mounted.
-  write_unit "$REVERT_AT_BOOT" << UNIT && changed=yes
+  write_unit "$REVERT_AT_BOOT" << UNIT
 [Unit]
 Description=Undo, before anything starts from it, of changes to this host that nobody confirmed
 DefaultDependencies=no
@@ -263,7 +262,7 @@ remove_revert_units() {
   systemctl daemon-reload
 }
 
-# write_unit NAME: standard input becomes the unit file; true when it was another one.
+# write_unit NAME: standard input becomes the unit file; sets `changed` when it was another one.
 write_unit() {
   local staged
   staged=$(mktemp -- "$UNITS/.twisterlab-edge.XXXXXX")
@@ -271,11 +270,12 @@ write_unit() {
   chmod 0644 -- "$staged"
   if cmp --silent -- "$staged" "$UNITS/$1"; then
     rm -f -- "$staged"
-    return 1
+    return 0
   fi
   sync -- "$staged"
   mv -fT -- "$staged" "$UNITS/$1"
   sync -- "$UNITS"
+  changed=yes
 }
 
 boot_id() { cat /proc/sys/kernel/random/boot_id; }

@@ -21,6 +21,8 @@ data_root_move() {
   fi
   [[ -d $path && ! -L $path ]] || refuse "$path is not a folder"
   [[ ! -e $old ]] || refuse "$old exists from an earlier move"
+  # Ours, of a move that was undone at boot, when its disk was not there yet.
+  [[ ! -e $record/places || -e $record/installed || ! -e $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
   [[ ! -e $target ]] || refuse "$target exists already"
   containers_stop_with "$service"
   prepare_disk "$mount" "${PARAM[disk_serial]}" "${PARAM[format]}"
@@ -29,8 +31,7 @@ data_root_move() {
 
   # First copy while the service runs, second while it stands: the outage is only the difference.
   copy "$path/" "$copied/" || true
-  printf '%s\n%s\n%s\n' "$path" "$mount" "$service" > "$record/places"
-  sync -- "$record"
+  printf '%s\n' "$path" "$mount" "$service" | keep "$record/places"
   # Whatever fails from here on, also a command nobody asked about: the service runs on its old data again.
   arm "${PARAM[item]}" data-root
   stop_service "$service"
@@ -44,8 +45,7 @@ data_root_move() {
   wait_for_mount "$service" "$path"
   mount -- "$path"
   # From here on the service writes to the new place: going back by the old data alone would lose that.
-  : > "$record/installed"
-  sync -- "$record"
+  keep "$record/installed" <<< "$target"
   start_service "$service" || fail "$service does not start from $target"
   await_confirmation "${PARAM[item]}" data-root
   say "moved $path to $target; the old data is in $old"
@@ -62,6 +62,7 @@ data_root_undo() {
     return 0
   fi
   [[ -d $old ]] || refuse "the data from before the move is gone: $path stays on $mount"
+  [[ -d $target ]] || refuse "$target is not there, and what was written since the move with it"
   containers_stop_with "$service"
   # What was written since the move is only on the new disk: it is copied back before the switch. From `target`, not from
   # `path`: with its mount away `path` is an empty folder, and a copy of that would empty `old`.
@@ -111,7 +112,11 @@ go_back_to_old_data() {
   stop_service "$service" || true
   if [[ -e $record/installed ]]; then
     if [[ -d $target ]]; then
-      copy "$target/" "$old/"
+      # Better where it is than not at all.
+      copy "$target/" "$old/" || {
+        start_service "$service" || true
+        fail "$target could not be copied back to $old"
+      }
     else
       # Its disk is away. What was written there is not lost with this, and the service is needed.
       say "$target is not there: $service goes back to the data from before the move"
@@ -147,7 +152,8 @@ containers_stop_with() {
     || refuse "containers run and live-restore would keep them writing during the move: stop them first (docker stop)"
 }
 
-drop_fstab_line() { awk -v line="$1" '$0 != line' "$FSTAB" | replace_fstab unchecked; }
+drop_fstab_line() { edit_fstab unchecked without_line "$1"; }
+without_line() { awk -v line="$1" '$0 != line'; }
 
 # prepare_disk MOUNT SERIAL FORMAT: `none` wants the disk mounted there already; `ext4` makes a filesystem on an empty one.
 prepare_disk() {
@@ -181,8 +187,9 @@ our_partition() {
 }
 
 add_fstab_line() {
-  grep --quiet --line-regexp --fixed-strings -- "$1" "$FSTAB" || { cat -- "$FSTAB" && printf '%s\n' "$1"; } | replace_fstab
+  grep --quiet --line-regexp --fixed-strings -- "$1" "$FSTAB" || edit_fstab checked with_line "$1"
 }
+with_line() { awk -v line="$1" '{ print } END { print line }'; }
 
 wait_for_mount() {
   (umask 022 && mkdir -p -- "$UNITS/$1.service.d")

@@ -18,36 +18,42 @@ host_file_put() {
     || refuse "item ${PARAM[item]} is $(< "$record/path") on this host: undo that one first"
 
   [[ -d $(dirname -- "$path") ]] || (umask 022 && mkdir -p -- "$(dirname -- "$path")")
-  staged=$(mktemp -- "$(dirname -- "$path")/.twisterlab-edge.XXXXXX")
+  staged=$(new_file_beside "$path")
   remove_at_exit "$staged"
   cat > "$staged"
   printf '%s  %s\n' "${PARAM[sha256]}" "$staged" | sha256sum --check --status || refuse "the content of $path arrived incomplete"
   chown -- "$owner" "$staged"
   chmod -- "$mode" "$staged"
   "validate_${PARAM[validate]//-/_}" "$staged" "$path" "$record"
+  install_staged "$staged" "$path" "$record"
+}
 
-  if same_file "$staged" "$path"; then
+# install_staged STAGED PATH RECORD: the staged file, whole and checked, becomes PATH and is put to work, or nothing is changed.
+install_staged() {
+  local staged=$1 path=$2 record=$3 sha256
+  sha256=$(sha256sum -- "$staged" | cut -d' ' -f1)
+  # As wanted is only what is at work too: a timer that somebody stopped has the same file.
+  if same_file "$staged" "$path" && "healthy_${PARAM[activate]//-/_}" "$path"; then
     # Also when it stood there before us: so that taking the item back later knows what to bring back.
-    [[ -e $record/path ]] || keep_original "$path" "$record"
+    keep_original "$path" "$record"
     rm -f -- "$record/reverted"
-    printf '%s\n' "$path" > "$record/path"
-    printf '%s\n' "${PARAM[activate]}" > "$record/activate"
-    printf '%s\n' "${PARAM[sha256]}" > "$record/installed"
+    keep "$record/path" <<< "$path"
+    keep "$record/activate" <<< "${PARAM[activate]}"
+    keep "$record/installed" <<< "$sha256"
     say "$path is as wanted"
     return 0
   fi
 
   keep_original "$path" "$record"
-  printf '%s\n' "$path" > "$record/path"
-  printf '%s\n' "${PARAM[activate]}" > "$record/activate"
-  keep_copy "$path" "$record/previous"
-  keep_copy "$record/installed" "$record/previous.installed"
-  sync -- "$staged" "$record"
+  keep "$record/path" <<< "$path"
+  keep "$record/activate" <<< "${PARAM[activate]}"
+  keep_previous "$path" "$record"
+  sync -- "$staged"
   arm "${PARAM[item]}" host-file
-  printf '%s\n' "${PARAM[sha256]}" > "$record/installed"
+  keep "$record/installed" <<< "$sha256"
   mv -fT -- "$staged" "$path"
-  sync -- "$(dirname -- "$path")" "$record"
-  "activate_${PARAM[activate]//-/_}" || fail "$path: the service did not accept the new version"
+  sync -- "$(dirname -- "$path")"
+  "activate_${PARAM[activate]//-/_}" "$path" || fail "$path: the service did not accept the new version"
   await_confirmation "${PARAM[item]}" host-file
   say "installed $path"
 }
@@ -57,6 +63,7 @@ host_file_undo() {
   need item path activate
   local path=${PARAM[path]} record
   record=$(item_folder "${PARAM[item]}")
+  clear_beside "$path"
   if [[ ! -e $record/installed ]]; then
     rm -rf -- "$record"
     say "$path was never installed by us"
@@ -65,13 +72,12 @@ host_file_undo() {
   if [[ -e $path ]] && ! is_ours "$path" "$record"; then
     refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
   fi
-  keep_copy "$path" "$record/previous"
-  keep_copy "$record/installed" "$record/previous.installed"
+  keep_previous "$path" "$record"
   # Ours comes back when this fails or is cut off. No later command could confirm it; but what was there before us ran
   # here already, and a service that is healthy with it is enough.
   arm "${PARAM[item]}" host-file
   bring_back "$path" "$record/original"
-  "activate_${PARAM[activate]//-/_}" || fail "$path: the service did not accept the version from before us"
+  "activate_${PARAM[activate]//-/_}" "$path" || fail "$path: the service did not accept the version from before us"
   rm -f -- "$record/installed"
   disarm "${PARAM[item]}"
   rm -rf -- "$record"
@@ -84,12 +90,22 @@ revert_host_file() {
   path=$(< "$record/path")
   bring_back "$path" "$record/previous"
   bring_back "$record/installed" "$record/previous.installed"
-  [[ $2 == boot ]] || "activate_$(tr - _ < "$record/activate")"
+  [[ $2 == boot ]] || "activate_$(tr - _ < "$record/activate")" "$path"
 }
 
 healthy_host_file() {
-  "healthy_$(tr - _ < "$STATE/items/$1/activate")"
+  "healthy_$(tr - _ < "$STATE/items/$1/activate")" "$(< "$STATE/items/$1/path")"
 }
+
+# new_file_beside PATH: an empty file in its folder, to be renamed to it. Should we die before that, nobody reads what is
+# left: logrotate, which reads the hidden files of its folder too, passes over those of dpkg.
+new_file_beside() {
+  clear_beside "$1"
+  mktemp --suffix=.dpkg-tmp -- "$(dirname -- "$1")/twisterlab-edge.XXXXXX"
+}
+
+# clear_beside PATH: what a verb that died has left in its folder goes. We have the turn, so nobody needs it any more.
+clear_beside() { rm -f -- "$(dirname -- "$1")"/twisterlab-edge.??????.dpkg-tmp; }
 
 # is_ours PATH RECORD: the file is what we installed last, byte for byte.
 is_ours() {
@@ -112,10 +128,20 @@ keep_copy() {
     : > "$2.absent"
     rm -f -- "$2"
   fi
+  sync -- "$(dirname -- "$2")"
 }
 
+# keep_original PATH RECORD: what was there before us; as long as nothing of ours is, that is what is there now.
 keep_original() {
-  [[ -e $2/original || -e $2/original.absent ]] || keep_copy "$1" "$2/original"
+  [[ -e $2/installed ]] || keep_copy "$1" "$2/original"
+}
+
+# keep_previous PATH RECORD: what a revert brings back. A change that still waits to be confirmed has not proved itself, so
+# that stays what was there before it.
+keep_previous() {
+  [[ ! -e $ARMED/${PARAM[item]} ]] || return 0
+  keep_copy "$1" "$2/previous"
+  keep_copy "$2/installed" "$2/previous.installed"
 }
 
 # bring_back PATH COPY: the reverse of keep_copy, by rename.
@@ -125,7 +151,7 @@ bring_back() {
   else
     [[ -e $2 ]] || failed_needs_help "$1: the kept copy $2 is gone"
     local staged
-    staged=$(mktemp -- "$(dirname -- "$1")/.twisterlab-edge.XXXXXX")
+    staged=$(new_file_beside "$1")
     cp --archive -- "$2" "$staged"
     sync -- "$staged"
     mv -fT -- "$staged" "$1"
@@ -160,12 +186,17 @@ print(" ".join(sorted(set(names(there)) - set(names(json.load(open(staged)))))))
 PY
   )
   [[ -z $lost ]] || refuse "$2 has keys that the site file does not declare ($lost): add them to phase1.docker.extra, or take them out of $2"
+  local report driver
+  report=$(dockerd --validate --config-file="$1" 2>&1) || refuse "dockerd --validate does not accept the new $2: $report"
   # Another driver, or the containerd image store, would not see one image or container of today.
-  local driver
-  driver=$(timeout 10 docker info --format '{{.Driver}}') || refuse "Docker does not answer: its storage driver cannot be compared"
-  python3 -c 'import json, sys; sys.exit(json.load(open(sys.argv[1])).get("storage-driver") != sys.argv[2])' "$1" "$driver" \
-    || refuse "Docker runs with the storage driver $driver: with the one of the new $2 its images and containers would be out of sight"
-  dockerd --validate --config-file="$1" > /dev/null || refuse "dockerd --validate does not accept the new $2"
+  driver=$(docker_storage_driver)
+  [[ -z $driver ]] || python3 -c 'import json, sys; sys.exit(json.load(open(sys.argv[1])).get("storage-driver") != sys.argv[2])' "$1" "$driver" \
+    || refuse "Docker's images and containers are in the storage driver $driver: with the one of the new $2 they would be out of sight"
+}
+
+# The driver that Docker runs with or, when a broken daemon.json keeps it down, the one that its data is in.
+docker_storage_driver() {
+  timeout 10 docker info --format '{{.Driver}}' 2> /dev/null || ls -A /var/lib/docker/image 2> /dev/null || true
 }
 
 validate_k3s_registries() {
@@ -192,7 +223,7 @@ validate_certificate() {
   openssl x509 -in "$1" -noout -checkend 0 > /dev/null || refuse "the certificate for $2 is not readable or has expired"
 }
 
-# ---- activate_NAME: puts what is now installed to work, and proves it.
+# ---- activate_NAME PATH: puts what is now installed to work, and proves it. Called where an error does not end it: && or ||.
 
 activate_none() { :; }
 
@@ -209,7 +240,7 @@ activate_k3s() {
   timeout 300 systemctl restart k3s && wait_until 180 healthy_k3s
 }
 
-# ---- healthy_NAME: what was activated still works. Changes nothing.
+# ---- healthy_NAME PATH: what was activated still works. Changes nothing.
 
 healthy_none() { :; }
 healthy_docker() { timeout 10 docker info > /dev/null 2>&1; }

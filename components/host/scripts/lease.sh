@@ -50,14 +50,13 @@ renew_lease() {
 }
 
 lease_as_json() {
-  (($(lease_left) > 0))
+  (($(lease_left) > 0)) || return 1
   python3 -c 'import json, sys; print(json.dumps({"owner": sys.argv[1], "expiresIn": int(sys.argv[2])}))' "$(lease_owner)" "$(lease_left)"
 }
 
 write_lease() {
   mkdir -p -- "$STATE"
-  printf '%s\n%s\n%s\n%s\n' "$1" "$(boot_id)" $(($(uptime_seconds) + $2)) "$2" > "$LEASE.new"
-  mv -fT -- "$LEASE.new" "$LEASE"
+  printf '%s\n' "$1" "$(boot_id)" $(($(uptime_seconds) + $2)) "$2" | keep "$LEASE"
 }
 
 lease_owner() { head -n 1 -- "$LEASE"; }

@@ -75,6 +75,17 @@ item_folder() {
   printf '%s' "$STATE/items/$1"
 }
 
+# keep FILE: standard input becomes FILE, whole or not at all, and on the disk when this returns: after a power cut a file
+# that was only renamed may be empty.
+keep() {
+  # Hidden, so that nobody who lists the folder takes it for one of its entries.
+  local folder=${1%/*} staged=${1%/*}/.${1##*/}.new
+  cat > "$staged"
+  sync -- "$staged"
+  mv -fT -- "$staged" "$1"
+  sync -- "$folder"
+}
+
 # One change at a time on this host; a second run waits.
 take_turn() {
   mkdir -p -- "$STATE"
@@ -100,16 +111,20 @@ wait_until() {
   done
 }
 
-# replace_fstab [unchecked]: standard input becomes /etc/fstab, whole or not at all. `unchecked` is for the way back, which
-# a fault of somebody else's in the file must not block.
-replace_fstab() {
+# edit_fstab checked|unchecked FILTER...: /etc/fstab goes through a filter, whole or not at all. `unchecked` is for the way
+# back, which a fault of somebody else's in the file must not block.
+edit_fstab() {
   local staged report
-  staged=$(mktemp -- "$FSTAB.XXXXXX")
+  # What a verb that died has left.
+  rm -f -- "$FSTAB".twisterlab-edge.??????
+  staged=$(mktemp -- "$FSTAB.twisterlab-edge.XXXXXX")
   remove_at_exit "$staged"
-  cat > "$staged"
+  "${@:2}" < "$FSTAB" > "$staged"
+  # awk ends the last line, which may have had no end.
+  [[ -z $(tail -c 1 -- "$FSTAB") ]] || truncate --size=-1 -- "$staged"
   chown --reference="$FSTAB" -- "$staged"
   chmod --reference="$FSTAB" -- "$staged"
-  if [[ ${1:-} != unchecked ]] && ! report=$(findmnt --verify --tab-file "$staged" 2>&1); then
+  if [[ $1 == checked ]] && ! report=$(findmnt --verify --tab-file "$staged" 2>&1); then
     refuse "findmnt --verify does not accept the new $FSTAB: $report"
   fi
   sync -- "$staged"

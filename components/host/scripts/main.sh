@@ -10,6 +10,9 @@ main() {
     revert-at-boot) revert_at_boot ;;
     go-back\ *) go_back_itself "${@:2}" ;;
     units) put_revert_units ;;
+    # What timers run; they change nothing that a run of ours has made.
+    disk-alert) disk_alert ;;
+    disk-cleanup) disk_cleanup ;;
     # The entry point replaces itself: standard input carries install.sh and the new bundle.
     install\ *) exec bash -s -- "${@:2}" ;;
     attached\ *) perform "${@:2}" ;;
@@ -55,12 +58,21 @@ perform() {
     "host-file undo") host_file_undo ;;
     "logical-volume grow") logical_volume_grow ;;
     "volume-group add-disk") volume_group_add_disk ;;
+    "volume-group restore-metadata") volume_group_restore_metadata ;;
     "reclaim-space run") reclaim_space_run ;;
     "mount-options put") mount_options_put ;;
     "mount-options undo") mount_options_undo ;;
     "data-root move") data_root_move ;;
     "data-root undo") data_root_undo ;;
     "disk-benchmark run") disk_benchmark_run ;;
+    "log-rotation put") log_rotation_put ;;
+    "log-rotation undo") log_rotation_undo ;;
+    "observer-account put") observer_account_put ;;
+    "observer-account undo") observer_account_undo ;;
+    "k3s-image import") k3s_image_import ;;
+    "k3s-image undo") k3s_image_undo ;;
+    "build-benchmark run") build_benchmark_run ;;
+    "build-benchmark forget") build_benchmark_forget ;;
     "leave "*) leave "$2" ;;
     *)
       printf "twisterlab-edge: '%s' is not something this entry point does\n" "$*" >&2
@@ -74,9 +86,7 @@ perform() {
 record_revision() {
   local record
   record=$(item_folder "${PARAM[item]}")
-  printf '%s\n' "$1" > "$record/.revision.new"
-  sync -- "$record/.revision.new"
-  mv -fT -- "$record/.revision.new" "$record/revision"
+  keep "$record/revision" <<< "$1"
 }
 
 # leave STACK: one user of the entry point less; the last one takes it away. The records stay: they hold what was on the

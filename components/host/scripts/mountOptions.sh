@@ -2,7 +2,8 @@
 # file stays byte for byte as it is, also what others change there in the meantime.
 #
 # The item's record keeps `before` and `after`, the options of that line before and after us, `live`, what the mount
-# carried before us, and `previous` and `previous.live`, both as they were before the last change, with `mount` itself.
+# carried before us, and `previous`, `previous.live` and `previous.after`, as they were before the last change, with `mount`
+# itself. As long as there is no `after`, nothing of ours is in the file.
 
 mount_options_put() {
   read_params item mount options confirm_within
@@ -13,23 +14,24 @@ mount_options_put() {
   current=$(options_of "$mount")
   wanted=$(added "$current" "${PARAM[options]}")
   if [[ $current == "$wanted" ]] && has_options "$mount" "${PARAM[options]}"; then
+    rm -f -- "$record/reverted"
     say "$mount is as wanted"
     return 0
   fi
 
   live=$(findmnt -no OPTIONS -- "$mount")
-  printf '%s\n' "$mount" > "$record/mount"
-  printf '%s\n' "$current" > "$record/previous"
-  printf '%s\n' "$live" > "$record/previous.live"
-  [[ -e $record/live ]] || printf '%s\n' "$live" > "$record/live"
-  [[ -e $record/before ]] || printf '%s\n' "$current" > "$record/before"
-  printf '%s\n' "$wanted" > "$record/after"
-  sync -- "$record"
+  keep "$record/mount" <<< "$mount"
+  if [[ ! -e $record/after ]]; then
+    keep "$record/live" <<< "$live"
+    keep "$record/before" <<< "$current"
+  fi
+  keep_previous_options "$current" "$live"
   arm "${PARAM[item]}" mount-options
+  keep "$record/after" <<< "$wanted"
   # findmnt --verify lets a misspelt option pass: the kernel does not.
   mount -o "remount,${PARAM[options]}" -- "$mount" || fail "the kernel does not accept '${PARAM[options]}' for $mount"
   has_options "$mount" "${PARAM[options]}" || fail "$mount does not carry '${PARAM[options]}' after the remount"
-  with_options "$mount" "$wanted" < "$FSTAB" | replace_fstab
+  edit_fstab checked with_options "$mount" "$wanted"
   await_confirmation "${PARAM[item]}" mount-options
   say "$mount carries ${PARAM[options]}"
 }
@@ -47,12 +49,10 @@ mount_options_undo() {
   current=$(options_of "$mount")
   [[ $current == "$(< "$record/after")" ]] \
     || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
-  printf '%s\n' "$current" > "$record/previous"
-  findmnt -no OPTIONS -- "$mount" > "$record/previous.live"
-  sync -- "$record"
+  keep_previous_options "$current" "$(findmnt -no OPTIONS -- "$mount")"
   arm "${PARAM[item]}" mount-options
-  with_options "$mount" "$(< "$record/before")" < "$FSTAB" | replace_fstab
-  mount -o "remount,$(< "$record/live")" -- "$mount"
+  edit_fstab checked with_options "$mount" "$(< "$record/before")"
+  remount_as "$mount" "$(< "$record/live")"
   rm -f -- "$record/after"
   disarm "${PARAM[item]}"
   rm -rf -- "$record"
@@ -61,17 +61,30 @@ mount_options_undo() {
 
 # revert_mount_options ITEM now|boot: the options of before the last change, in fstab and on the mount.
 revert_mount_options() {
-  local record=$STATE/items/$1 mount previous
+  local record=$STATE/items/$1 mount previous current
   mount=$(< "$record/mount")
   previous=$(< "$record/previous")
-  [[ $(options_of "$mount") == "$previous" ]] || with_options "$mount" "$previous" < "$FSTAB" | replace_fstab unchecked
+  current=$(options_of "$mount")
+  [[ $current == "$previous" ]] || edit_fstab unchecked with_options "$mount" "$previous"
   # At boot a mount that is not / is not there yet: it will be mounted from the fstab that now is.
-  ! mountpoint --quiet -- "$mount" || mount -o "remount,$(< "$record/previous.live")" -- "$mount"
-  if [[ $previous == "$(< "$record/before")" ]]; then
-    rm -f -- "$record/before" "$record/after" "$record/live"
-  else
-    printf '%s\n' "$previous" > "$record/after"
-  fi
+  ! mountpoint --quiet -- "$mount" || remount_as "$mount" "$(< "$record/previous.live")"
+  bring_back "$record/after" "$record/previous.after"
+}
+
+# keep_previous_options OPTIONS LIVE: what a revert brings back, as keep_previous does for a file.
+keep_previous_options() {
+  [[ ! -e $ARMED/${PARAM[item]} ]] || return 0
+  keep "$record/previous" <<< "$1"
+  keep "$record/previous.live" <<< "$2"
+  keep_copy "$record/after" "$record/previous.after"
+}
+
+# remount_as MOUNT OPTIONS: the live mount carries what it carried, also where the kernel shows that by silence.
+remount_as() {
+  local options=$2
+  [[ ,$options, == *,nodiratime,* ]] || options=$options,diratime
+  [[ ,$options, =~ ,(noatime|relatime), ]] || options=$options,strictatime
+  mount -o "remount,$options" -- "$1"
 }
 
 healthy_mount_options() {

@@ -1,9 +1,13 @@
 # observe: facts about this host, one section a tool, nothing changed. Sections that need root are missing without it.
-# Standard input: `key: HEX`, the key of the hashes that files are compared by, and an empty line.
+# Standard input: `key: HEX`, the key of the hashes that files are compared by, `limit: SECONDS` for each tool (default 3), and
+# an empty line.
 
 observe() {
-  read_params key
+  # The holder of the key that may only observe sends what he likes: no more of it is read, and no longer, than this.
+  read_params key limit < <(timeout 30 head --bytes=1024)
   need key
+  [[ ${PARAM[key]} =~ ^([0-9a-f]{2}){1,64}$ ]] || refuse "the key is not in hexadecimal"
+  [[ ${PARAM[limit]:=3} =~ ^[0-9]{1,3}$ ]] || refuse "the limit is no number of seconds"
   section machine-id cat /etc/machine-id
   section os-release cat /etc/os-release
   section kernel uname -r
@@ -18,26 +22,51 @@ observe() {
   section host-key cat /etc/ssh/ssh_host_ed25519_key.pub
   section docker-version docker version --format '{{.Server.Version}}'
   section k3s-version k3s --version
-  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service
+  section kubelet kubelet_config
+  section k3s-images k3s crictl images --output json
+  section docker-images docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'
+  section observer-account observer_account
+  section passwordless-sudo passwordless_sudo /etc/sudoers.d/twisterlab-edge
+  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service twisterlab-edge-disk-alert.timer twisterlab-edge-disk-cleanup.timer
+  section journald-config journald_config
+  section journal-bytes du --summarize --block-size=1 "$JOURNAL"
   section entry-point sha256sum "$ENTRY"
   section entry-point-users grep --recursive '' "$STATE/users"
   section lease lease_as_json
-  HASH_KEY=${PARAM[key]} section files python3 -c "$FILES_AS_JSON" "$STATE"
+  export HASH_KEY=${PARAM[key]}
+  section files python3 -c "$FILES_AS_JSON" "$STATE"
   section items python3 -c "$ITEMS_AS_JSON" "$STATE"
+  tell_sections
   printf '== end\n'
 }
 
-# section NAME COMMAND...: a heading and the command's output; a command that fails leaves no section.
+# section NAME COMMAND...: a heading and the command's output; a command that fails leaves no section. All of them are asked
+# at once and told in this order: most of the time is waiting for somebody's answer.
+SECTIONS=()
+ANSWERS=()
 section() {
-  local name=$1 output
+  local answer
+  SECTIONS+=("$1")
   shift
-  # One tool that hangs must not take the others' answers with it; a function of ours cannot be given to timeout.
-  if [[ $(type -t "$1") == function ]]; then
-    output=$("$@" 2> /dev/null) || return 0
-  else
-    output=$(timeout 5 "$@" 2> /dev/null) || return 0
-  fi
-  printf '== %s\n%s\n' "$name" "$output"
+  exec {answer}< <(
+    status=0
+    # One tool that hangs must not take the others' answers with it; a function of ours cannot be given to timeout.
+    if [[ $(type -t "$1") == function ]]; then
+      "$@" 2> /dev/null || status=$?
+    else
+      timeout "${PARAM[limit]}" "$@" 2> /dev/null || status=$?
+    fi
+    printf '\n%s' "$status"
+  )
+  ANSWERS+=("$answer")
+}
+
+tell_sections() {
+  local number output
+  for number in "${!SECTIONS[@]}"; do
+    output=$(cat <&"${ANSWERS[number]}")
+    [[ ${output##*$'\n'} != 0 ]] || printf '== %s\n%s\n' "${SECTIONS[number]}" "${output%$'\n'*}"
+  done
 }
 
 # Files by path, null for one that is not there. A content is shown only where no secret can be in it; of the others, and
@@ -52,6 +81,13 @@ open_paths = [
     "/etc/fstab",
     "/etc/logrotate.conf",
     "/etc/systemd/journald.conf",
+    "/etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
+    "/etc/logrotate.d/rsyslog",
+    "/etc/systemd/system/logrotate.timer.d/50-twisterlab-edge.conf",
+    "/etc/systemd/system/twisterlab-edge-disk-alert.service",
+    "/etc/systemd/system/twisterlab-edge-disk-alert.timer",
+    "/etc/systemd/system/twisterlab-edge-disk-cleanup.service",
+    "/etc/systemd/system/twisterlab-edge-disk-cleanup.timer",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
 ]

@@ -1,6 +1,6 @@
 import { duration } from "../values/duration.ts";
 import { sshHostKey } from "../values/key.ts";
-import { hostName, k3sVersion, keyFile, line, machineId, siteName, userName } from "../values/name.ts";
+import { hostName, k3sVersion, keyFile, line, localPath, machineId, siteName, userName } from "../values/name.ts";
 import { ipAddress } from "../values/address.ts";
 import { size } from "../values/size.ts";
 import { count, fact, object, text } from "./build.ts";
@@ -26,6 +26,10 @@ export const host = object("The machine: what it is and how to reach it.", {
     port: count("TCP port of the SSH server.", 1, 65535),
     hostKey: fact(sshHostKey, "Public key that the machine's SSH server proves itself by: type and key."),
     keyFile: text(keyFile, "Private key to log in with; TWISTERLAB_SSH_KEY_FILE in the environment goes before it."),
+    observerKeyFile: text(
+      localPath,
+      "Private key that may only observe, for previews; TWISTERLAB_OBSERVER_KEY_FILE in the environment goes before it.",
+    ).exactOptional(),
     dialErrorLimit: count("Tries to connect before a command fails.", 1, 100),
     perDialTimeout: text(duration, "Time for one try to connect."),
   }),

@@ -1,8 +1,12 @@
+import * as z from "zod";
+
 import { duration } from "../values/duration.ts";
-import { dnsLabel, hostPath, namespacedName } from "../values/name.ts";
+import { imageId, taggedImage } from "../values/image.ts";
+import { sshPublicKey } from "../values/key.ts";
+import { dnsLabel, hostPath, namespacedName, relativePath } from "../values/name.ts";
 import { cronSchedule } from "../values/schedule.ts";
 import { size } from "../values/size.ts";
-import { count, list, object, text } from "./build.ts";
+import { count, expectedVariant, fact, keysOfOthers, list, object, text } from "./build.ts";
 
 const backup = (what: string) =>
   object(`Backup of ${what}.`, {
@@ -11,7 +15,77 @@ const backup = (what: string) =>
     schedule: text(cronSchedule, "When it runs, in the time of the machine."),
   });
 
+const percent = (what: string) => count(`Percent ${what}`, 1, 99);
+
+const kubelet = object("What the kubelet clears away before the disk is full, as flags of K3s.", {
+  imageGc: object("Images that no container uses.", {
+    high: percent("of the disk in use above which they are cleared away."),
+    low: percent("of the disk in use at which that stops."),
+  }).prefault({ high: 80, low: 70 }),
+  evictBelow: object("What is left when pods are evicted. Every signal is set: one that is not has no threshold.", {
+    memory: text(size, "Main memory."),
+    disk: percent("of the disk of the pods."),
+    imageDisk: percent("of the disk of the images."),
+    inodes: percent("of the inodes of the disk of the pods."),
+    imageInodes: percent("of the inodes of the disk of the images."),
+  }).prefault({ memory: "300 MiB", disk: 10, imageDisk: 10, inodes: 5, imageInodes: 5 }),
+  reclaim: object("Least that an eviction frees.", {
+    disk: percent("of the disk of the pods."),
+    imageDisk: percent("of the disk of the images."),
+  }).prefault({ disk: 5, imageDisk: 5 }),
+  containerLogs: object("Logs of the pods' containers; Docker's limits do not reach them.", {
+    maxSize: text(size, "Size at which one is rotated."),
+    maxFiles: count("Files that are kept for each container.", 2, 100),
+  }).prefault({ maxSize: "20 MiB", maxFiles: 3 }),
+});
+
+const imported = { image: text(taggedImage, "Name with tag, as Docker calls it.") };
+const unpacked = { archive: text(hostPath, "File on the machine, made by `docker save` of this one image.") };
+const importKeys = {
+  docker: [...Object.keys(imported), "id"],
+  archive: [...Object.keys({ ...imported, ...unpacked }), "id"],
+};
+const aboutSource = "`docker` takes the image from the machine's own Docker, `archive` from a file on the machine.";
+const imageImport = z
+  .discriminatedUnion(
+    "source",
+    [
+      object(
+        "From the machine's own Docker.",
+        {
+          ...imported,
+          source: z.literal("docker"),
+          id: fact(imageId, "Its ID, by which it is verified; while unknown, the one that Docker has counts.").default(
+            "unknown",
+          ),
+        },
+        keysOfOthers("source", "docker", importKeys),
+      ),
+      object("From an archive.", {
+        ...imported,
+        source: z.literal("archive"),
+        ...unpacked,
+        id: text(imageId, "Its ID, by which it is verified."),
+      }),
+    ],
+    { error: expectedVariant(Object.keys(importKeys), aboutSource) },
+  )
+  .meta({ description: `An image that no registry has. ${aboutSource}` });
+
+const buildBenchmark = object("Time that Docker takes to build an image on the machine, measured once.", {
+  context: text(hostPath, "Folder on the machine that is built in."),
+  dockerfile: text(relativePath, "Dockerfile, from that folder.").prefault("Dockerfile"),
+  fullBelow: text(duration, "What a build from nothing is to stay below.").prefault("60 min"),
+  cachedBelow: text(duration, "What a build is to stay below that finds everything in the cache.").prefault("3 s"),
+});
+
 export const phase0 = object("Phase 0, stabilise.", {
+  access: object("Who gets into the machine for this program.", {
+    observerKey: text(
+      sshPublicKey,
+      "Public key of an account that may only observe; without it there is no such account.",
+    ).exactOptional(),
+  }).prefault({}),
   journald: object("Limits of the system journal.", {
     maxUse: text(size, "Most that the journal takes on disk."),
     retention: text(duration, "Oldest entry that is kept."),
@@ -21,9 +95,17 @@ export const phase0 = object("Phase 0, stabilise.", {
     rotate: count("Rotated files that are kept.", 1, 365),
     maxSize: text(size, "Size at which a log is rotated before its day."),
   }),
-  diskAlert: object("Warning in the system log when / fills up.", {
-    threshold: count("Percent of / in use above which it warns.", 1, 99),
+  diskAlert: object("Warning in the system log when / or one of the disks fills up.", {
+    threshold: count("Percent in use above which it warns.", 1, 99),
+    critical: count("Percent in use above which the warning is a critical one.", 1, 99).default(90),
   }),
+  diskCleanup: object("Clearing, each day, of what can be had again, when / fills up; none when left out.", {
+    threshold: count("Percent of / in use above which it clears.", 1, 99).default(75),
+    hour: count("Hour of the day in which it looks, in the time of the machine.", 0, 23).default(5),
+  }).exactOptional(),
+  kubelet: kubelet.prefault({}),
+  imageImports: list("Images that K3s is given because no registry has them.", imageImport, 0).default([]),
+  buildBenchmark: buildBenchmark.exactOptional(),
   backups: object("Backups of the databases.", {
     disk: text(dnsLabel, "Disk that the backups are kept on, by its name under `disks`."),
     retention: text(duration, "How long a backup is kept."),

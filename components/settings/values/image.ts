@@ -1,4 +1,4 @@
-import { type Notation, Refusal } from "./notation.ts";
+import { type Notation, Refusal, word } from "./notation.ts";
 
 // The grammar of the OCI distribution specification: [host[:port]/]path[:tag][@digest].
 const part = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
@@ -23,3 +23,37 @@ export const imageReference: Notation<string> = {
     return text;
   },
 };
+
+/** A container image with its tag: what can be looked for by name among the images of a machine. */
+export const taggedImage: Notation<string> = {
+  what: "a container image with its tag",
+  examples: ["twisterlab/mcp-unified:2026-02-08"],
+  pattern: `(?:${host}/)?${path}:${tag}`,
+  read: (text) => {
+    const image = imageReference.read(text);
+    if (image.includes("@")) throw new Refusal("has a digest in its name; write the tag here, and the ID under `id`");
+    if (!/:[^/]*$/.test(image)) throw new Refusal("has no tag; write it like `twisterlab/mcp-unified:2026-02-08`");
+    return image;
+  },
+};
+
+/** An image's ID, the digest of its configuration. */
+export const imageId = word("an image's ID", [`sha256:${"0123456789abcdef".repeat(4)}`], "sha256:[0-9a-f]{64}", {
+  hint: (text) =>
+    /^(sha256:)?[0-9a-f]{12,63}$/.test(text) ? "is cut short; `docker images --no-trunc` shows all of it" : undefined,
+});
+
+/** The whole name of an image, as containerd knows it: `redis:7-alpine` is `docker.io/library/redis:7-alpine`. */
+export function fullImageName(image: string): string {
+  const [first = "", ...rest] = image.split("/");
+  if (rest.length > 0 && (/[.:]/.test(first) || first === "localhost")) return image;
+  return rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
+}
+
+/** An image's name as part of the name of an item: `redis-7-alpine`. */
+export function imageSlug(image: string): string {
+  return fullImageName(image)
+    .replace(/^docker\.io\/(library\/)?/, "")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-");
+}

@@ -10,20 +10,31 @@ export const sshHostKey: Notation<string> = {
   examples: ["ssh-ed25519 AAAAC3Nza..."],
   pattern: String.raw`\s*(${keyTypes.join("|")})\s+[A-Za-z0-9+/]+={0,2}([ \t].*)?\s*`,
   read: (text) => {
-    const [type = "", blob = "", ...comment] = text.trim().split(/\s+/);
-    if (text.includes("PRIVATE KEY"))
-      throw new Refusal("is a private key; it belongs in a file that nobody else reads");
-    if (text.trim().includes("\n")) throw new Refusal("has several lines; choose one key");
-    if (keyTypes.includes(blob) && comment.length > 0) {
-      throw new Refusal(`begins with the host's name; leave it out and begin with \`${blob}\``);
+    const [, type = "", key] = text.trim().split(/\s+/);
+    if (keyTypes.includes(type) && key !== undefined) {
+      throw new Refusal(`begins with the host's name; leave it out and begin with \`${type}\``);
     }
-    if (!keyTypes.includes(type))
-      throw new Refusal(`does not begin with a key type; allowed are ${keyTypes.join(", ")}`);
-    if (innerType(blob) !== type)
-      throw new Refusal(`is damaged: the key is not one of type ${type}; copy the whole line again`);
-    return `${type} ${blob}`;
+    return readPublicKey(text);
   },
 };
+
+/** The public half of a key that somebody logs in with, as `ssh-keygen` writes it into a `.pub` file. */
+export const sshPublicKey: Notation<string> = {
+  ...sshHostKey,
+  what: "an SSH public key",
+  read: readPublicKey,
+};
+
+/** Type and key; the comment is dropped. */
+function readPublicKey(text: string): string {
+  const [type = "", blob = ""] = text.trim().split(/\s+/);
+  if (text.includes("PRIVATE KEY")) throw new Refusal("is a private key; it belongs in a file that nobody else reads");
+  if (text.trim().includes("\n")) throw new Refusal("has several lines; choose one key");
+  if (!keyTypes.includes(type)) throw new Refusal(`does not begin with a key type; allowed are ${keyTypes.join(", ")}`);
+  if (innerType(blob) !== type)
+    throw new Refusal(`is damaged: the key is not one of type ${type}; copy the whole line again`);
+  return `${type} ${blob}`;
+}
 
 /** A certificate authority's certificates in PEM, one after another. */
 export const caCertificate: Notation<string> = {

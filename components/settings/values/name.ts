@@ -69,6 +69,20 @@ export const hostPath = word("an absolute path", ["/var/log/syslog"], String.raw
   hint: (text) => (/(^|\/)\.\.?(\/|$)/.test(text) ? "has `.` or `..` in it; write the path itself" : undefined),
 });
 
+/** A path on the host from a folder that is named elsewhere, with nothing to resolve in it. */
+export const relativePath = word(
+  "a path below the folder",
+  ["deploy/docker/Dockerfile"],
+  String.raw`[\w.@+-]+(\/[\w.@+-]+)*`,
+  {
+    longest: 4096,
+    hint: (text) => {
+      if (text.startsWith("/")) return "is an absolute path; write it from the folder, like `deploy/docker/Dockerfile`";
+      return /(^|\/)\.\.?(\/|$)/.test(text) ? "has `.` or `..` in it; write the path itself" : undefined;
+    },
+  },
+);
+
 /** A path of an HTTP request, `/health`. */
 export const urlPath = word("a path of a URL", ["/health"], String.raw`(\/[\w.~-]*)+`);
 

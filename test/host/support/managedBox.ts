@@ -46,7 +46,7 @@ export async function managedBox({ port, changes = [], ...options }: ManagedBoxO
     [["twisterlab-edge:cluster", "apiServer"], "https://127.0.0.1:6443"],
     [["twisterlab-edge:phase3", "metalLb", "pool"], "127.0.0.100-127.0.0.110"],
     // A machine without hardware virtualization takes its time.
-    [["twisterlab-edge:safety", "observeTimeout"], "30 s"],
+    [["twisterlab-edge:safety", "observeTimeout"], "60 s"],
     // Nothing of Kubernetes runs in the box.
     [["twisterlab-edge:phase1", "harbor"], undefined],
     ...Object.entries(box.serials).map(

@@ -36,19 +36,36 @@ ssh-ed25519 AAAAC3Nza root@edgeserver
 == k3s-version
 k3s version v1.33.6+k3s1 (b5847677)
 go version go1.24.9
-== docker-daemon
-{
-  "log-driver": "json-file"
-}
-== registries
-e3b0c442 /etc/rancher/k3s/registries.yaml
+== physical-volumes
+{"report":[{"pv":[{"pv_name":"/dev/sdb3","vg_name":"ubuntu-vg","pv_size":"316753838080","pv_free":"209379655680"}]}]}
+== units
+Id=docker.service
+ActiveState=active
+UnitFileState=enabled
+
+Id=k3s.service
+ActiveState=inactive
+UnitFileState=
+== entry-point
+5a7e  /usr/local/sbin/twisterlab-edge
+== entry-point-users
+/var/lib/twisterlab-edge/users/edge-phase-0:1
+/var/lib/twisterlab-edge/users/edge-phase-1:12
+== lease
+{"owner": "anna@desk pid 4711 edge-phase-1", "expiresIn": 1742}
+== files
+{"/etc/fstab": {"mode": "644", "owner": "root:root", "keyedHash": "c0de", "content": "# empty\\n"},
+ "/etc/rancher/k3s/registries.yaml": {"mode": "600", "owner": "root:root", "keyedHash": "beef"},
+ "/etc/docker/daemon.json": null}
+== items
+{"docker-daemon-json": {"armed": true, "revision": 3, "reverted": "2026-02-11T10:00:00Z undone"}, "mount-options": {"armed": false}}
 == end
 
 `;
 
 describe("facts", () => {
   test("are typed, sizes in bytes", () => {
-    const facts = parseFacts(text);
+    const facts = parseFacts(text, "4b4559");
     expect(facts).toMatchObject({
       machineId: "0123456789abcdef0123456789abcdef",
       operatingSystem: "Ubuntu 24.04.3 LTS",
@@ -59,10 +76,9 @@ describe("facts", () => {
       hostKey: "ssh-ed25519 AAAAC3Nza",
       dockerVersion: "28.1.1",
       k3sVersion: "v1.33.6+k3s1",
-      dockerDaemon: '{\n  "log-driver": "json-file"\n}\n',
-      registriesSha256: "e3b0c442",
       volumeGroups: [{ name: "ubuntu-vg", size: 316753838080, free: 209379655680, extentSize: 4194304, missing: 0 }],
       logicalVolumes: [{ volumeGroup: "ubuntu-vg", name: "ubuntu-lv", size: 107374182400, layout: "linear" }],
+      physicalVolumes: [{ name: "/dev/sdb3", volumeGroup: "ubuntu-vg" }],
     });
     expect(facts.mounts.map(({ target, options }) => [target, options])).toEqual([
       ["/", ["rw", "relatime"]],
@@ -76,20 +92,50 @@ describe("facts", () => {
     ]);
   });
 
+  test("hold the files with the key of their hashes; absent is another thing than not looked at", () => {
+    const { hashKey, files } = parseFacts(text, "4b4559");
+    expect(hashKey).toBe("4b4559");
+    expect(files["/etc/fstab"]).toEqual({ mode: "644", owner: "root:root", keyedHash: "c0de", content: "# empty\n" });
+    expect(files["/etc/rancher/k3s/registries.yaml"]).not.toHaveProperty("content");
+    expect(files["/etc/docker/daemon.json"]).toBeNull();
+    expect(files["/etc/hosts"]).toBeUndefined();
+  });
+
+  test("hold what the host keeps of us: items, the entry point and its users, the lease, units", () => {
+    expect(parseFacts(text, "4b4559")).toMatchObject({
+      items: {
+        "docker-daemon-json": { armed: true, revision: 3, reverted: "2026-02-11T10:00:00Z undone" },
+        "mount-options": { armed: false },
+      },
+      entryPoint: { sha256: "5a7e", users: { "edge-phase-0": 1, "edge-phase-1": 12 } },
+      lease: { owner: "anna@desk pid 4711 edge-phase-1", expiresIn: 1742 },
+      units: {
+        "docker.service": { enabled: "enabled", active: "active" },
+        "k3s.service": { enabled: "", active: "inactive" },
+      },
+    });
+  });
+
   test("that could not be read are undefined, not guessed", () => {
-    expect(parseFacts("== kernel\n6.8.0\n== end\n")).toEqual({
+    expect(parseFacts("== kernel\n6.8.0\n== end\n", "4b4559")).toEqual({
       kernel: "6.8.0",
       disks: [],
       mounts: [],
       volumeGroups: [],
       logicalVolumes: [],
+      physicalVolumes: [],
+      hashKey: "4b4559",
+      files: {},
+      items: {},
+      entryPoint: { users: {} },
+      units: {},
     });
   });
 
   test.each(["", "sudo: a password is required\n", text.slice(0, text.indexOf("== end"))])(
     "are refused when the answer is not whole: %.30j",
     (answer) => {
-      expect(() => parseFacts(answer)).toThrow("incomplete");
+      expect(() => parseFacts(answer, "4b4559")).toThrow("incomplete");
     },
   );
 });

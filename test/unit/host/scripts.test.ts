@@ -1,133 +1,111 @@
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { existsSync, symlinkSync, statSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { installScript, scriptBundle, sha256 } from "../../../components/host/bundle.ts";
 import { parseFacts } from "../../../components/host/facts.ts";
-import { renderParameters, type Parameters } from "../../../components/host/render/parameters.ts";
-import { requireSystemPackages } from "../../support/systemPackages.ts";
+import { planHostFile } from "../../../components/host/hostFile.ts";
+import type { Parameters } from "../../../components/host/render/parameters.ts";
+import { Secret } from "../../../components/settings/values/secret.ts";
+import { fileInput, OWNER, scratchHost, type ScratchHost } from "../../support/hostScripts.ts";
 
-let folder: string;
-let bundle: string;
+vi.setConfig({ testTimeout: 30_000 });
+
+let host: ScratchHost;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-scripts-"));
-  bundle = join(folder, "twisterlab-edge");
-  writeFileSync(bundle, scriptBundle());
+  host = scratchHost();
 });
 
 afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
+  host.remove();
 });
-
-/** Runs the entry point with a scratch folder for its records. */
-function entryPoint(verb: string, input: string) {
-  const done = spawnSync("bash", [bundle, ...verb.split(" ")], {
-    input,
-    encoding: "utf8",
-    env: scratch(),
-  });
-  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
-}
-
-function scratch(): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
-    TWISTERLAB_EDGE_STATE: join(folder, "state"),
-    TWISTERLAB_EDGE_RUN: folder,
-    TWISTERLAB_EDGE_FSTAB: join(folder, "fstab"),
-    TWISTERLAB_EDGE_UNITS: join(folder, "units"),
-  };
-}
-
-/** Runs functions of the bundle, some of them replaced, without the entry point's own start. */
-function shell(call: string, input: string) {
-  const functions = scriptBundle().replace(/main "\$@"\n$/, "");
-  const done = spawnSync("bash", ["-c", `${functions}\n${call}`], { input, encoding: "utf8", env: scratch() });
-  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
-}
-
-const { uid, gid } = userInfo();
-const OWNER = `${uid}:${gid}`;
 
 describe("host-file", () => {
   let path: string;
   beforeEach(() => {
-    mkdirSync(join(folder, "etc"));
-    path = join(folder, "etc", "daemon.json");
+    path = host.at("etc/thing.conf");
+    host.call("mkdir -p -- $RUN/etc");
   });
 
-  const input = (content: string, more: Parameters = {}) =>
-    renderParameters(
-      {
-        item: "docker-daemon",
-        path,
-        mode: "640",
-        owner: OWNER,
-        validate: "none",
-        activate: "none",
-        sha256: sha256(content),
-        ...more,
-      },
-      content,
-    );
+  const input = (content: string, more: Parameters = {}) => fileInput(path, content, more);
+  const put = (content: string, more: Parameters = {}) => host.run("host-file put", input(content, more));
+  const undo = () => host.run("host-file undo", input("of no matter"));
 
   test("installs a file with its mode, and brings back that there was none", () => {
-    expect(entryPoint("host-file put", input("new\n"))).toEqual({ code: 0, stdout: `installed ${path}\n`, stderr: "" });
-    expect(readFileSync(path, "utf8")).toBe("new\n");
-    expect(statSync(path).mode & 0o777).toBe(0o640);
-    expect(entryPoint("host-file undo", input("new\n")).stdout).toBe(`brought back ${path}\n`);
-    expect(existsSync(path)).toBe(false);
-    expect(readdirSync(join(folder, "etc"))).toEqual([]);
+    expect(put("new\n")).toEqual({ code: 0, stdout: `installed ${path}\n`, stderr: "" });
+    expect(host.read("etc/thing.conf")).toBe("new\n");
+    expect(host.mode("etc/thing.conf")).toBe("640");
+    expect(undo()).toEqual({ code: 0, stdout: `brought back ${path}\n`, stderr: "" });
+    expect(host.list("etc")).toEqual([]);
+    expect(undo().stdout).toBe(`${path} was never installed by us\n`);
+  });
+
+  test("makes the folder of a file, open to all who may go there", () => {
+    path = host.at("etc/thing.conf.d/50.conf");
+    expect(put("new\n").code).toBe(0);
+    expect(host.mode("etc/thing.conf.d")).toBe("755");
   });
 
   test("brings back the first version byte for byte after many puts, with its mode", () => {
-    writeFileSync(path, "by hand, no newline at its end");
-    chmodSync(path, 0o604);
-    entryPoint("host-file put", input("one\n"));
-    entryPoint("host-file put", input("two\n"));
-    entryPoint("host-file put", input("three\n"));
-    expect(readFileSync(path, "utf8")).toBe("three\n");
-    entryPoint("host-file undo", input("three\n"));
-    expect(readFileSync(path, "utf8")).toBe("by hand, no newline at its end");
-    expect(statSync(path).mode & 0o777).toBe(0o604);
+    host.write("etc/thing.conf", "by hand, no newline at its end", 0o604);
+    for (const content of ["one\n", "two\n", "three\n"]) {
+      put(content);
+    }
+    expect(host.read("etc/thing.conf")).toBe("three\n");
+    undo();
+    expect(host.read("etc/thing.conf")).toBe("by hand, no newline at its end");
+    expect(host.mode("etc/thing.conf")).toBe("604");
   });
 
   test("changes nothing the second time, not even the file's times", () => {
-    entryPoint("host-file put", input("same\n"));
+    put("same\n");
     const written = () => {
       const { ino, mtimeMs, ctimeMs } = statSync(path);
       return { ino, mtimeMs, ctimeMs };
     };
     const before = written();
-    expect(entryPoint("host-file put", input("same\n")).stdout).toBe(`${path} is as wanted\n`);
+    expect(put("same\n").stdout).toBe(`${path} is as wanted\n`);
     expect(written()).toEqual(before);
   });
 
   test("mends a mode that drifted", () => {
-    entryPoint("host-file put", input("same\n"));
-    chmodSync(path, 0o666);
-    expect(entryPoint("host-file put", input("same\n")).stdout).toBe(`installed ${path}\n`);
-    expect(statSync(path).mode & 0o777).toBe(0o640);
+    put("same\n");
+    host.write("etc/thing.conf", "same\n", 0o666);
+    expect(put("same\n").stdout).toBe(`installed ${path}\n`);
+    expect(host.mode("etc/thing.conf")).toBe("640");
+  });
+
+  test("knows what to bring back of a file that was as wanted before us", () => {
+    host.write("etc/thing.conf", "same\n", 0o640);
+    expect(put("same\n").stdout).toBe(`${path} is as wanted\n`);
+    put("other\n");
+    undo();
+    expect(host.read("etc/thing.conf")).toBe("same\n");
+  });
+
+  test("brings back, the second time it is applied, what was there by then", () => {
+    host.write("etc/thing.conf", "first");
+    put("ours\n");
+    undo();
+    host.write("etc/thing.conf", "later");
+    put("ours\n");
+    undo();
+    expect(host.read("etc/thing.conf")).toBe("later");
+  });
+
+  test("brings back a file that somebody has deleted since", () => {
+    host.write("etc/thing.conf", "first");
+    put("ours\n");
+    host.call("rm -- $RUN/etc/thing.conf");
+    expect(undo().code).toBe(0);
+    expect(host.read("etc/thing.conf")).toBe("first");
   });
 
   test.each([
     ["a content that was cut short", () => input("whole\n").slice(0, -3), "arrived incomplete"],
-    ["parameters that were cut short", () => "item: docker-daemon\npath: /x", "arrived incomplete"],
+    ["parameters that were cut short", () => "item: file\npath: /x", "arrived incomplete"],
     ["a parameter it does not know", () => `surprise: x\n${input("x")}`, "unknown parameter 'surprise'"],
-    ["a missing parameter", () => "item: docker-daemon\n\n", "parameter 'path' is missing"],
+    ["a missing parameter", () => "item: file\n\n", "parameter 'path' is missing"],
     ["a relative path", () => input("x", { path: "etc/x" }), "is not an absolute path"],
     ["an item name with a slash", () => input("x", { item: "../x" }), "is not an item name"],
     [
@@ -136,123 +114,134 @@ describe("host-file", () => {
       "is not readable or has expired",
     ],
   ])("refuses %s, and changes nothing", (_, broken, reason) => {
-    writeFileSync(path, "as it was");
-    const { code, stderr } = entryPoint("host-file put", broken());
+    host.write("etc/thing.conf", "as it was");
+    const { code, stderr } = host.run("host-file put", broken());
     expect(stderr).toContain(reason);
     expect(stderr).toContain("refused, nothing was changed");
     expect(code).toBe(65);
-    expect(readFileSync(path, "utf8")).toBe("as it was");
-    expect(readdirSync(join(folder, "etc"))).toEqual(["daemon.json"]);
+    expect(host.read("etc/thing.conf")).toBe("as it was");
+    expect(host.list("etc")).toEqual(["thing.conf"]);
   });
 
   test("refuses to write through a symbolic link", () => {
-    writeFileSync(join(folder, "target"), "elsewhere");
-    symlinkSync(join(folder, "target"), path);
-    expect(entryPoint("host-file put", input("x")).stderr).toContain("is a symbolic link");
-    expect(readFileSync(join(folder, "target"), "utf8")).toBe("elsewhere");
-  });
-
-  test("does not undo over a change by hand, and says where the first version is", () => {
-    writeFileSync(path, "first");
-    entryPoint("host-file put", input("ours\n"));
-    writeFileSync(path, "by hand");
-    const { code, stderr } = entryPoint("host-file undo", input("ours\n"));
-    expect(code).toBe(65);
-    expect(stderr).toContain("was changed by hand since it was installed");
-    expect(readFileSync(path, "utf8")).toBe("by hand");
-    expect(readFileSync(join(folder, "state/items/docker-daemon/original"), "utf8")).toBe("first");
-  });
-
-  test("reads all it is sent, also when it refuses at once, and leaves nothing of it lying about", () => {
-    const large = input("x".repeat(4_000_000), { path: "relative" });
-    const done = spawnSync("bash", [bundle, "host-file", "put"], { input: large, encoding: "utf8", env: scratch() });
-    // A reader that stops early shows as EPIPE here.
-    expect(done.error).toBeUndefined();
-    expect(done.status).toBe(65);
-    expect(readdirSync(folder).filter((name) => name.startsWith("twisterlab-edge."))).toEqual([]);
-  });
-
-  test("an undo without a put changes nothing", () => {
-    writeFileSync(path, "first");
-    expect(entryPoint("host-file undo", input("x")).stdout).toBe(`${path} was never installed by us\n`);
-    expect(readFileSync(path, "utf8")).toBe("first");
-  });
-
-  test("goes on to the end when nobody reads its output any more", () => {
-    const put = `printf '%s' "$1" | bash ${bundle} host-file put | exec true`;
-    spawnSync("bash", ["-c", put, "_", input("whole\n")], { env: scratch() });
-    expect(readFileSync(path, "utf8")).toBe("whole\n");
-    expect(existsSync(join(folder, "state/items/docker-daemon/pending"))).toBe(false);
-  });
-});
-
-describe("a file whose service does not take it", () => {
-  /** host-file put with an activation that works while `good` is installed, or never. */
-  const put = (content: string, works: string) => {
-    const path = join(folder, "service.conf");
-    const parameters = { item: "service", path, mode: "644", owner: OWNER, validate: "none", activate: "none" };
-    const input = renderParameters({ ...parameters, sha256: sha256(content) }, content);
-    return { path, ...shell(`activate_none() { grep -q "${works}" ${path}; }; host_file_put`, input) };
-  };
-
-  test("is taken back, and the exit code says that the old state is there", () => {
-    expect(put("good one", "good").code).toBe(0);
-    const bad = put("bad", "good");
-    expect(bad.code).toBe(70);
-    expect(bad.stderr).toContain("failed, the old state is back");
-    expect(readFileSync(bad.path, "utf8")).toBe("good one");
-  });
-
-  test("says so loudly when the old one does not work either", () => {
-    put("good one", "good");
-    const bad = put("bad", "nothing works");
-    expect(bad.code).toBe(71);
-    expect(bad.stderr).toContain("FAILED AND NOT RESTORED");
-  });
-
-  test("after a put that was killed, goes back to the last version that worked, not to the unproven one", () => {
-    put("good one", "good");
-    const killed = join(folder, "service.conf");
-    const content = "bad";
-    const input = renderParameters(
-      {
-        item: "service",
-        path: killed,
-        mode: "644",
-        owner: OWNER,
-        validate: "none",
-        activate: "none",
-        sha256: sha256(content),
-      },
-      content,
-    );
-    shell("activate_none() { kill -9 $$; }; host_file_put", input);
-    expect(readFileSync(killed, "utf8")).toBe("bad");
-    expect(put("bad", "good").code).toBe(70);
-    expect(readFileSync(killed, "utf8")).toBe("good one");
+    host.write("target", "elsewhere");
+    symlinkSync(host.at("target"), path);
+    expect(put("x").stderr).toContain("is a symbolic link");
+    expect(host.read("target")).toBe("elsewhere");
   });
 
   test("keeps to its path: the same item under another one is refused", () => {
-    put("good one", "good");
-    const other = join(folder, "other.conf");
-    const parameters = { item: "service", path: other, mode: "644", owner: OWNER, validate: "none", activate: "none" };
-    const { code, stderr } = shell("host_file_put", renderParameters({ ...parameters, sha256: sha256("x") }, "x"));
+    put("ours\n");
+    const { code, stderr } = host.run("host-file put", fileInput(host.at("etc/other.conf"), "x"));
     expect(code).toBe(65);
     expect(stderr).toContain("undo that one first");
+  });
+
+  test("does not undo over a change by hand, and says where the first version is", () => {
+    host.write("etc/thing.conf", "first");
+    put("ours\n");
+    host.write("etc/thing.conf", "by hand");
+    const { code, stderr } = undo();
+    expect(code).toBe(65);
+    expect(stderr).toContain("was changed by hand since it was installed");
+    expect(stderr).toContain("state/items/file/original");
+    expect(host.read("etc/thing.conf")).toBe("by hand");
+    expect(host.read("state/items/file/original")).toBe("first");
+  });
+
+  test("an undo without a put changes nothing", () => {
+    host.write("etc/thing.conf", "first");
+    expect(undo().stdout).toBe(`${path} was never installed by us\n`);
+    expect(host.read("etc/thing.conf")).toBe("first");
+  });
+
+  test("keeps what is secret from others: the content, and every copy of it", () => {
+    host.write("etc/thing.conf", "old secret", 0o600);
+    put("secret\n", { mode: "600" });
+    expect(host.mode("etc/thing.conf")).toBe("600");
+    const open = host.call("find $STATE -perm /077");
+    expect(open).toEqual({ code: 0, stdout: "", stderr: "" });
+  });
+});
+
+describe("a verb and its connection", () => {
+  const input = () => fileInput(host.at("thing.conf"), "whole\n");
+
+  test("reads all it is sent, also when it refuses at once, and leaves nothing of it lying about", () => {
+    const large = fileInput("relative", "x".repeat(4_000_000));
+    const env = { ...process.env, TWISTERLAB_EDGE_STATE: host.at("state"), TWISTERLAB_EDGE_RUN: host.folder };
+    const done = spawnSync("bash", [host.at("twisterlab-edge"), "host-file", "put"], { input: large, env });
+    // A reader that stops early shows as EPIPE here.
+    expect(done.error).toBeUndefined();
+    expect(done.status).toBe(65);
+    expect(host.list(".").filter((name) => name.startsWith("twisterlab-edge."))).toEqual([]);
+  });
+
+  test("goes on to its end when nobody reads its output any more", () => {
+    host.write("input", input());
+    host.call("bash $RUN/twisterlab-edge host-file put < $RUN/input | exec true");
+    expect(host.read("thing.conf")).toBe("whole\n");
+    expect(host.list("state/armed")).toEqual([]);
+  });
+
+  test("goes on to its end when the session hangs up", () => {
+    host.stub('validate_none() { kill -HUP "$PPID" $$; }');
+    expect(host.run("host-file put", input()).code).toBe(0);
+    expect(host.read("thing.conf")).toBe("whole\n");
+  });
+
+  test("waits its turn, and gives up after two minutes", () => {
+    host.stub("flock() { [[ $1 == --wait && $2 == 120 ]] && return 1; }");
+    const { code, stderr } = host.run("host-file put", input());
+    expect(code).toBe(65);
+    expect(stderr).toContain("another change has been running on this host for 120 s");
+    expect(host.read("thing.conf")).toBeUndefined();
+  });
+});
+
+describe("the revision", () => {
+  const put = (words: string, content = "x") =>
+    host.run(`attached host-file put${words}`, fileInput(host.at("thing.conf"), content));
+
+  test("is recorded once the item is applied, also when there was nothing to do", () => {
+    put(" --revision 3");
+    expect(host.read("state/items/file/revision")).toBe("3\n");
+    put(" --revision 4");
+    expect(host.read("state/items/file/revision")).toBe("4\n");
+  });
+
+  test("stays as it was when the item could not be applied", () => {
+    put(" --revision 3");
+    host.stub("activate_none() { false; }");
+    expect(put(" --revision 4", "y").code).not.toBe(0);
+    expect(host.read("state/items/file/revision")).toBe("3\n");
+  });
+
+  test("is gone with the item", () => {
+    put(" --revision 3");
+    host.run("attached host-file undo", fileInput(host.at("thing.conf"), "x"));
+    expect(host.list("state/items")).toEqual([]);
+  });
+
+  test("is refused when it is no number", () => {
+    expect(put(" --revision x")).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining("'x' is not a revision") as string,
+    });
+    expect(host.read("thing.conf")).toBeUndefined();
   });
 });
 
 describe("daemon.json", () => {
   const wanted = '{"storage-driver": "overlay2", "log-opts": {"max-size": "10m"}}';
-  const validate = (there: string, running = "overlay2") => {
-    writeFileSync(join(folder, "staged"), wanted);
-    writeFileSync(join(folder, "daemon.json"), there);
-    mkdirSync(join(folder, "record"), { recursive: true });
-    return shell(
-      `docker() { echo ${running}; }; timeout() { shift; "$@"; }; dockerd() { :; }
-       validate_docker_daemon ${folder}/staged ${folder}/daemon.json ${folder}/record`,
-      "",
-    );
+  beforeEach(() => {
+    host.stub('timeout() { shift; "$@"; }; docker() { echo overlay2; }; dockerd() { :; }');
+    host.write("staged", wanted);
+    host.call("mkdir -- $RUN/record");
+  });
+  const validate = (there: string) => {
+    host.write("daemon.json", there);
+    return host.call("validate_docker_daemon $RUN/staged $RUN/daemon.json $RUN/record");
   };
 
   test.each(["{}", "", '{"log-opts": {"max-size": "1m"}}', "{broken"])("over %j is accepted", (there) => {
@@ -267,235 +256,62 @@ describe("daemon.json", () => {
 
   test("over our own last version is accepted, whatever it had", () => {
     const ours = '{"dns": ["1.1.1.1"]}';
-    mkdirSync(join(folder, "record"));
-    writeFileSync(join(folder, "record/installed"), `${sha256(ours)}\n`);
+    host.write("record/installed", `${sha256(ours)}\n`);
     expect(validate(ours).code).toBe(0);
   });
 
   test("with another storage driver than the one that runs is refused", () => {
-    expect(validate("{}", "btrfs").stderr).toContain("Docker runs with the storage driver btrfs");
+    host.stub("docker() { echo btrfs; }");
+    expect(validate("{}").stderr).toContain("in the storage driver btrfs: with the one of the new");
+  });
+
+  test("that dockerd does not accept is refused, with its reason", () => {
+    host.stub('dockerd() { echo "unknown option: live-restor" >&2; return 1; }');
+    const { code, stderr } = validate("{}");
+    expect(code).toBe(65);
+    expect(stderr).toContain("unknown option: live-restor");
   });
 });
 
-describe("mount options", () => {
-  const lines = [
-    "# / was on /dev/ubuntu-vg/ubuntu-lv during curtin installation",
-    "/dev/disk/by-id/dm-uuid-LVM-x   /       ext4\tdefaults\t0 1",
-    "/dev/disk/by-uuid/y /boot ext4 defaults 0 1   # keep",
-    "",
-  ].join("\n");
-  const changed = lines.replace("ext4\tdefaults\t0 1", "ext4\tdefaults,noatime,nodiratime\t0 1");
-  const input = "item: mount-options\nmount: /\noptions: noatime,nodiratime\n\n";
-  const fstab = () => join(folder, "fstab");
-
-  /** A host whose live mount is a file. */
-  const stubs = `
-    findmnt() { case "$*" in *--verify*) return 0 ;; *OPTIONS*) cat "$RUN/live" ;; esac; }
-    mount() { printf '%s\\n' "\${2#remount,}" >"$RUN/live"; }
-    systemctl() { :; }
-  `;
-  beforeEach(() => {
-    writeFileSync(fstab(), lines);
-    writeFileSync(join(folder, "live"), "rw,relatime\n");
+describe("an observation", () => {
+  test("comes from standard input, as in a preview, and writes nothing", () => {
+    const before = host.list(".");
+    const input = `${scriptBundle()}key: 00ff\n\n`;
+    const done = spawnSync("bash", ["-s", "--", "observe"], { input, encoding: "utf8", cwd: host.folder });
+    expect(done.stderr).toBe("");
+    const facts = parseFacts(done.stdout, "00ff");
+    expect(facts.kernel).toMatch(/^\d+\.\d+/);
+    expect(facts.threads).toBeGreaterThan(0);
+    expect(facts.memory).toBeGreaterThan(2 ** 28);
+    expect(host.list(".")).toEqual(before);
   });
 
-  test("are added to one line, once, and taken out again", () => {
-    expect(shell(`${stubs} mount_options_put`, input)).toMatchObject({ code: 0, stderr: "" });
-    expect(readFileSync(fstab(), "utf8")).toBe(changed);
-    expect(shell(`${stubs} mount_options_put`, input).stdout).toBe("/ is as wanted\n");
-    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
-    expect(readFileSync(fstab(), "utf8")).toBe(lines);
-    expect(readFileSync(join(folder, "live"), "utf8")).toBe("rw,relatime\n");
+  test("shows of an item's file what it takes to compare it, and not what is in it", () => {
+    const path = host.at("secret.conf");
+    host.run("attached host-file put", fileInput(path, "password: p\n", { mode: "600" }));
+    host.run("attached host-file put", fileInput(host.at("gone.conf"), "x", { item: "gone" }));
+    host.call("rm -- $RUN/gone.conf");
+    const facts = host.observed('files python3 -c "$FILES_AS_JSON" "$STATE"');
+    expect(JSON.stringify(facts)).not.toContain("password");
+    expect(facts.files[host.at("gone.conf")]).toBeNull();
+    // The same by both: who hashes there, and who compares here.
+    const file = (content: string) => ({ path, content: new Secret(content), mode: "600", owner: ownerName() });
+    expect(planHostFile(file("password: p\n"), { facts }).state).toBe("in sync");
+    expect(planHostFile(file("password: q\n"), { facts }).observed).toBe("has another content ([secret])");
   });
 
-  test("are taken out of a file that others changed elsewhere in the meantime", () => {
-    shell(`${stubs} mount_options_put`, input);
-    writeFileSync(fstab(), `${changed}UUID=z /srv ext4 defaults 0 2\n`);
-    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
-    expect(readFileSync(fstab(), "utf8")).toBe(`${lines}UUID=z /srv ext4 defaults 0 2\n`);
-  });
-
-  test("are left alone when their own line was changed by hand", () => {
-    shell(`${stubs} mount_options_put`, input);
-    writeFileSync(fstab(), changed.replace("nodiratime", "nodiratime,commit=60"));
-    const { code, stderr } = shell(`${stubs} mount_options_undo`, input);
-    expect(code).toBe(65);
-    expect(stderr).toContain("changed by hand since; before us they were 'defaults'");
-  });
-
-  test("are taken out after a put that was killed just when fstab was written", () => {
-    shell(`${stubs} sync() { :; }; systemctl() { kill -9 $$; }; mount_options_put`, input);
-    expect(readFileSync(fstab(), "utf8")).toBe(changed);
-    expect(shell(`${stubs} mount_options_undo`, input).code).toBe(0);
-    expect(readFileSync(fstab(), "utf8")).toBe(lines);
-  });
-
-  test("are refused when the file does not name the mount exactly once", () => {
-    writeFileSync(fstab(), `${lines}/dev/z / ext4 defaults 0 1\n`);
-    expect(shell(`${stubs} mount_options_put`, input).stderr).toContain("does not have exactly one line for /");
-    expect(readFileSync(join(folder, "live"), "utf8")).toBe("rw,relatime\n");
-  });
-});
-
-describe("a data root", () => {
-  beforeAll(() => {
-    requireSystemPackages([{ command: "rsync", debianPackage: "rsync" }]);
-  });
-
-  let path: string;
-  let disk: string;
-  let input: string;
-  /** A host whose service and bind mount are files; `broken` makes one of its commands fail. */
-  const host = (broken = "") => `
-    stop_service() { echo stopped >"$RUN/service"; }
-    start_service() { [[ -e \${PARAM[path]}/data || -e $RUN/bound ]] && echo running >"$RUN/service"; }
-    prepare_disk() { :; }
-    systemctl() { :; }
-    findmnt() { case "$*" in *--verify*) ;; *"\${PARAM[mount]}") echo /dev/sdx1 ;; *) cat "$RUN/bound" ;; esac; }
-    mountpoint() { [[ -e $RUN/bound ]]; }
-    mount() { echo "/dev/sdx1[/docker]" >"$RUN/bound"; }
-    umount() { rm "$RUN/bound"; }
-    docker() { echo "true 0"; }
-    ${broken}
-  `;
-  const service = () => readFileSync(join(folder, "service"), "utf8");
-  beforeEach(() => {
-    path = join(folder, "var/docker");
-    disk = join(folder, "disk");
-    mkdirSync(path, { recursive: true });
-    mkdirSync(disk);
-    writeFileSync(join(path, "data"), "precious");
-    writeFileSync(join(folder, "fstab"), "UUID=y / ext4 defaults 0 1\n");
-    mkdirSync(join(folder, "units"));
-    input = renderParameters({
-      item: "data-root-docker",
-      path,
-      disk_serial: "S",
-      mount: disk,
-      format: "none",
-      service: "docker",
-    });
-  });
-
-  test("is copied, switched, and keeps the old data", () => {
-    expect(shell(`${host()} data_root_move`, input)).toMatchObject({ code: 0, stderr: "" });
-    expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("precious");
-    expect(readFileSync(join(`${path}.before-twisterlab-edge`, "data"), "utf8")).toBe("precious");
-    expect(readFileSync(join(folder, "fstab"), "utf8")).toContain(`${disk}/docker ${path} none bind,nofail,`);
-    expect(service()).toBe("running\n");
-    expect(shell(`${host()} data_root_move`, input).stdout).toBe(`${path} is on ${disk}\n`);
-  });
-
-  test.each([
-    ["the service does not stop", "stop_service() { return 5; }"],
-    ["the copy differs from its source", 'copy() { [[ $* != *--dry-run* ]] || echo ">f.st data"; }'],
-    ["the comparison itself fails", 'copy() { [[ $* != *--dry-run* ]] && rsync -a "\${@: -2}"; }'],
-    ["fstab is not accepted", "findmnt() { return 1; }"],
-    ["the mount fails", "mount() { return 32; }"],
-    // The first start is the one on the new disk.
-    [
-      "the service does not start from there",
-      'start_service() { [[ ! -e $RUN/bound ]] && echo running >"$RUN/service"; }',
-    ],
-  ])("stays where it was when %s", (_, broken) => {
-    const before = readFileSync(join(folder, "fstab"), "utf8");
-    const { code, stderr } = shell(`${host(broken)} data_root_move`, input);
-    expect(code).toBe(70);
-    expect(stderr).toContain("the old state is back");
-    expect(readFileSync(join(path, "data"), "utf8")).toBe("precious");
-    expect(readFileSync(join(folder, "fstab"), "utf8")).toBe(before);
-    expect(service()).toBe("running\n");
-    // And the next run is not in the way of itself.
-    expect(shell(`${host()} data_root_move`, input).code).toBe(0);
-  });
-
-  test("killed when the service had begun to write to the new place, stays there and starts it again", () => {
-    shell(`${host('start_service() { echo later >"$RUN/disk/docker/data"; kill -9 $$; }')} data_root_move`, input);
-    const answers = 'docker() { [[ $1 == info && $* != *format* ]] && return 1; echo "true 0"; }';
-    expect(shell(`${host(answers)} data_root_move`, input)).toMatchObject({
-      code: 0,
-      stdout: `${path} is on ${disk}\n`,
-    });
-    expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("later\n");
-    expect(service()).toBe("running\n");
-  });
-
-  test.each(["mv", "mkdir", "add_fstab_line", "wait_for_mount", "mount"])(
-    "killed at its first %s, is moved by the next run",
-    (command) => {
-      shell(`${host()} ${command}() { kill -9 $$; }; data_root_move`, input);
-      const again = shell(`${host()} data_root_move`, input);
-      expect(again).toMatchObject({ code: 0, stderr: "" });
-      expect(readFileSync(join(disk, "docker/data"), "utf8")).toBe("precious");
-      expect(service()).toBe("running\n");
-    },
-  );
-
-  describe("on its way back", () => {
-    beforeEach(() => {
-      shell(`${host()} data_root_move`, input);
-      writeFileSync(join(disk, "docker/newer"), "since");
-    });
-
-    test("brings what was written since, and leaves fstab as it was before", () => {
-      const { code, stderr } = shell(`${host()} data_root_undo`, input);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(readFileSync(join(path, "data"), "utf8")).toBe("precious");
-      expect(readFileSync(join(path, "newer"), "utf8")).toBe("since");
-      expect(readFileSync(join(folder, "fstab"), "utf8")).toBe("UUID=y / ext4 defaults 0 1\n");
-      expect(readdirSync(join(folder, "units/docker.service.d"))).toEqual([]);
-      expect(service()).toBe("running\n");
-      expect(shell(`${host()} data_root_undo`, input).stdout).toBe(`${path} was never moved by us\n`);
-    });
-
-    test("stays on the disk when the copy back fails, and says so", () => {
-      const { code, stderr } = shell(`${host("copy() { return 11; }")} data_root_undo`, input);
-      expect(code).toBe(70);
-      expect(stderr).toContain(`could not be copied back: it stays on ${disk}`);
-      expect(existsSync(join(folder, "bound"))).toBe(true);
-      expect(service()).toBe("running\n");
-    });
-
-    test("stays on the disk, the old data untouched, when the disk is gone", () => {
-      rmSync(join(disk, "docker"), { recursive: true });
-      expect(shell(`${host()} data_root_undo`, input).code).not.toBe(0);
-      expect(readFileSync(join(`${path}.before-twisterlab-edge`, "data"), "utf8")).toBe("precious");
-    });
-
-    test("is finished by the next run when it was killed", () => {
-      shell(`${host("drop_fstab_line() { kill -9 $$; }")} data_root_undo`, input);
-      expect(shell(`${host()} data_root_undo`, input).code).toBe(0);
-      expect(readFileSync(join(path, "newer"), "utf8")).toBe("since");
-      expect(readFileSync(join(folder, "fstab"), "utf8")).toBe("UUID=y / ext4 defaults 0 1\n");
-      expect(service()).toBe("running\n");
-    });
-  });
-
-  test("is refused while containers would write on", () => {
-    const { code, stderr } = shell(`${host('docker() { echo "true 3"; }')} data_root_move`, input);
-    expect(code).toBe(65);
-    expect(stderr).toContain("stop them first");
-    expect(existsSync(join(folder, "service"))).toBe(false);
+  test.each(["", "key: \n\n", "key: xyz\n\n", "other: 1\n\n"])("is refused without a key: %j", (input) => {
+    expect(host.run("observe", input)).toMatchObject({ code: 65, stdout: "" });
   });
 });
 
 describe("the entry point", () => {
   test("does only what it knows", () => {
-    expect(entryPoint("rm -rf", "")).toEqual({
+    expect(host.run("rm -rf")).toEqual({
       code: 64,
       stdout: "",
       stderr: "twisterlab-edge: 'rm -rf' is not something this entry point does\n",
     });
-  });
-
-  test("observes a host from standard input, as the preview does, and writes nothing", () => {
-    const done = spawnSync("bash", ["-s", "--", "observe"], { input: scriptBundle(), encoding: "utf8", cwd: folder });
-    expect(done.stderr).toBe("");
-    const facts = parseFacts(done.stdout);
-    expect(facts.kernel).toMatch(/^\d+\.\d+/);
-    expect(facts.threads).toBeGreaterThan(0);
-    expect(facts.memory).toBeGreaterThan(2 ** 28);
-    expect(readdirSync(folder)).toEqual(["twisterlab-edge"]);
   });
 
   test("is text that bash reads without fault, and so is its installer", () => {
@@ -504,3 +320,44 @@ describe("the entry point", () => {
     }
   });
 });
+
+describe("the installation of the entry point", () => {
+  const bundle = `#!/bin/bash\necho "$0 $*" >> "$(dirname "$0")/called"\n`;
+  const install = (checksum: string, text: string) => {
+    const script = installScript()
+      .replaceAll("/usr/local/sbin", host.at("sbin"))
+      .replaceAll("/var/lib/twisterlab-edge", host.at("state"));
+    host.call("mkdir -p -- $RUN/sbin");
+    // Whoever runs the tests cannot give files to root.
+    return spawnSync("bash", ["-s", "--", checksum, "edge-phase-1", "3"], {
+      input: `chown() { :; }\n${script}${text}`,
+      encoding: "utf8",
+    });
+  };
+
+  test("puts it in place with its units, and writes down who uses it, and how often it was put there", () => {
+    expect(install(sha256(bundle), bundle)).toMatchObject({ status: 0, stderr: "" });
+    expect(host.read("sbin/twisterlab-edge")).toBe(bundle);
+    expect(host.mode("sbin/twisterlab-edge")).toBe("755");
+    expect(host.read("sbin/called")).toBe(`${host.at("sbin/twisterlab-edge")} units\n`);
+    expect(host.list("state/users")).toEqual(["edge-phase-1"]);
+    expect(host.read("state/users/edge-phase-1")).toBe("3\n");
+    expect(host.mode("state")).toBe("700");
+  });
+
+  test.each([
+    ["was cut short", sha256(bundle), bundle.slice(0, -9), 65],
+    ["is no program", sha256("if true"), "if true", 2],
+  ])("leaves the one that is there when the new one %s", (_, checksum, text, code) => {
+    host.write("sbin/twisterlab-edge", "as it was");
+    expect(install(checksum, text).status).toBe(code);
+    expect(host.read("sbin/twisterlab-edge")).toBe("as it was");
+    expect(host.list("sbin")).toEqual(["twisterlab-edge"]);
+    expect(existsSync(host.at("state/users"))).toBe(false);
+  });
+});
+
+/** The owner of files that we make, by name. */
+function ownerName(): string {
+  return host.call(`stat -c %U:%G -- $RUN`).stdout.trim() || OWNER;
+}

@@ -7,6 +7,7 @@ import { loadSettings } from "../../../components/settings/index.ts";
 import { declaredPhases } from "../../../phases/catalogue.ts";
 import { builders } from "../../../phases/index.ts";
 import { FROZEN_SITE_FILE, record, siteConfig, type Program } from "../../support/mocks.ts";
+import { generateKey } from "../../support/sshServer.ts";
 
 type Config = Record<string, Record<string, unknown>>;
 
@@ -21,11 +22,7 @@ beforeEach(() => {
   keyFile = join(folder, "id_ed25519");
   kubeconfigFile = join(folder, "kubeconfig.yaml");
   writeFileSync(kubeconfigFile, "");
-  const { privateKey } = generateKeyPairSync("ed25519", {
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-    publicKeyEncoding: { type: "spki", format: "pem" },
-  });
-  writeFileSync(keyFile, privateKey, { mode: 0o600 });
+  writeFileSync(keyFile, generateKey().privateKey, { mode: 0o600 });
 });
 
 afterEach(() => {
@@ -83,16 +80,17 @@ describe("phase 1 of EdgeServer", () => {
     const { resources } = await build({ config: edge() });
     const before = (name: string) => resources.find((resource) => resource.name === name)?.dependsOn;
     expect(before("root-volume")).toEqual(["entry-point-install"]);
-    expect(before("mount-options")).toEqual(["root-volume-grow"]);
-    expect(before("docker-daemon")).toEqual(["mount-options-put"]);
-    expect(before("k3s-registries")).toEqual(["docker-daemon-json-put"]);
-    expect(before("disk-benchmark")).toEqual(["k3s-registries-yaml-put"]);
+    expect(before("mount-options")).toEqual(["root-volume-apply"]);
+    // What may cut us off is confirmed before anything else begins.
+    expect(before("docker-daemon")).toEqual(["mount-options-apply", "mount-options-confirm"]);
+    expect(before("k3s-registries")).toEqual(["docker-daemon-json-apply", "docker-daemon-json-confirm"]);
+    expect(before("disk-benchmark")).toEqual(["k3s-registries-yaml-apply", "k3s-registries-yaml-confirm"]);
   });
 
   test("protects what holds data", async () => {
     const { resources } = await build({ config: edge() });
     expect(resources.filter(({ protect }) => protect).map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["root-volume", "root-volume-grow", "registry-namespace"]),
+      expect.arrayContaining(["root-volume", "root-volume-apply", "registry-namespace"]),
     );
   });
 });
@@ -109,14 +107,16 @@ describe("choices of phase 1", () => {
         (config["twisterlab-edge:disks"] as Config)["spare"] = { device: "sdd", size: "500 GB", serial: "SPARE1" };
         phase1(config)["storage"] = { option: "newDisk", disk: "spare", size: "300 GiB", reserve: "20 GiB" };
       },
-      ["root-volume-disk", "root-volume-grow"],
+      ["root-volume-disk-apply", "root-volume-apply"],
     );
+    const [volume, disk] = found;
     expect(found.map(({ name, dependsOn }) => [name, dependsOn])).toEqual([
-      ["root-volume-disk", undefined],
-      ["root-volume-grow", ["root-volume-disk"]],
+      ["root-volume-apply", ["root-volume-disk-apply"]],
+      ["root-volume-disk-apply", undefined],
     ]);
-    expect(found[0]?.inputs["stdin"]).toContain("disk_serial: SPARE1\n");
-    expect(found[0]?.inputs).not.toHaveProperty("delete");
+    expect(disk?.inputs["stdin"]).toContain("disk_serial: SPARE1\n");
+    expect(disk?.inputs).not.toHaveProperty("delete");
+    expect(volume?.inputs).not.toHaveProperty("delete");
   });
 
   test("option C: space is reclaimed and nothing grows", async () => {
@@ -124,9 +124,9 @@ describe("choices of phase 1", () => {
       (config) => {
         phase1(config)["storage"] = { option: "reclaim", reclaim: { images: true, packages: false } };
       },
-      ["reclaimed-space-run", "root-volume-grow"],
+      ["reclaimed-space-apply", "root-volume-apply"],
     );
-    expect(found.map(({ name }) => name)).toEqual(["reclaimed-space-run"]);
+    expect(found.map(({ name }) => name)).toEqual(["reclaimed-space-apply"]);
     expect(found[0]?.inputs["stdin"]).toContain("images: true\npackages: false\n");
   });
 
@@ -141,9 +141,9 @@ describe("choices of phase 1", () => {
       }),
     });
     const named = (name: string) => resources.find((resource) => resource.name === name);
-    expect(named("k3s-registries-ca-put")?.inputs["stdin"]).toContain("-----BEGIN CERTIFICATE-----");
-    expect(named("k3s-registries-yaml")?.dependsOn).toContain("k3s-registries-ca-put");
-    expect(named("k3s-registries-yaml-put")?.inputs["stdin"]).toBe("[secret]");
+    expect(named("k3s-registries-ca-apply")?.inputs["stdin"]).toContain("-----BEGIN CERTIFICATE-----");
+    expect(named("k3s-registries-yaml")?.dependsOn).toContain("k3s-registries-ca-apply");
+    expect(named("k3s-registries-yaml-apply")?.inputs["stdin"]).toBe("[secret]");
     expect(JSON.stringify(resources)).not.toContain("a-password");
   });
 
@@ -158,15 +158,15 @@ describe("choices of phase 1", () => {
       }),
     });
     const named = (name: string) => resources.find((resource) => resource.name === name);
-    expect(named("data-root-rancher-move")?.inputs["stdin"]).toBe(
-      "item: data-root-rancher\npath: /var/lib/rancher\ndisk_serial: NVME1\nmount: /mnt/fast\nformat: ext4\nservice: k3s\n\n",
+    expect(named("data-root-rancher-apply")?.inputs["stdin"]).toBe(
+      "item: data-root-rancher\npath: /var/lib/rancher\ndisk_serial: NVME1\nmount: /mnt/fast\nformat: ext4\nservice: k3s\nconfirm_within: 90\n\n",
     );
-    expect(named("data-root-docker-move")?.inputs["stdin"]).toContain(
+    expect(named("data-root-docker-apply")?.inputs["stdin"]).toContain(
       "mount: /twisterlab/ai-storage\nformat: none\nservice: docker\n",
     );
-    expect(named("data-root-docker")?.dependsOn).toEqual(["data-root-rancher-move"]);
-    expect(named("docker-daemon")?.dependsOn).toEqual(["data-root-docker-move"]);
-    expect(named("data-root-docker-move")?.protect).toBe(true);
+    expect(named("data-root-docker")?.dependsOn).toEqual(["data-root-rancher-apply", "data-root-rancher-confirm"]);
+    expect(named("docker-daemon")?.dependsOn).toEqual(["data-root-docker-apply", "data-root-docker-confirm"]);
+    expect(named("data-root-docker-apply")?.protect).toBe(true);
   });
 
   test("a known host key goes into the connection, which is secret as a whole", async () => {
@@ -208,14 +208,16 @@ describe("up", () => {
     expect(messages.at(-1)?.text).toContain(`- kubeconfig: there is none at ${kubeconfigFile}`);
   });
 
-  test("is refused on a host that was not read, when nothing else is in its way", async () => {
+  test("is refused on a host that does not answer, when nothing else is in its way", async () => {
     vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["twisterlab-edge:secrets"]');
     const config = edge((all) => {
       onLoopback(all);
       Object.assign(all["twisterlab-edge:host"] as object, { machineId: "0123456789abcdef0123456789abcdef" });
       all["twisterlab-edge:secrets"] = { registryPullPassword: "a-password" };
     });
-    await expect(build({ config, preview: false })).rejects.toThrow(/^nothing was applied: .* was not observed: /);
+    await expect(build({ config, preview: false })).rejects.toThrow(
+      /^nothing was applied: .*ECONNREFUSED 127\.0\.0\.1:1$/,
+    );
   });
 
   test("a key with a passphrase is refused with the way out", async () => {

@@ -107,8 +107,8 @@ describe("values", () => {
       claims: {},
     });
     expect(phase1.dataRoots).toEqual([]);
-    expect(phase1.harbor.quota.requestsCpu).toEqual({ value: 1, text: "1" });
-    expect(phase1.harbor.quota.limitsCpu).toEqual({ value: 3.5, text: "3.5" });
+    expect(phase1.harbor?.quota.requestsCpu).toEqual({ value: 1, text: "1" });
+    expect(phase1.harbor?.quota.limitsCpu).toEqual({ value: 3.5, text: "3.5" });
   });
 
   test("secrets of a file are known by name only", () => {

@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import { cidr, contains, ipAddress, ipRange, overlap } from "../../../components/settings/values/address.ts";
 import { duration } from "../../../components/settings/values/duration.ts";
-import { imageReference } from "../../../components/settings/values/image.ts";
-import { caCertificate, sshHostKey } from "../../../components/settings/values/key.ts";
+import { imageId, imageReference, taggedImage } from "../../../components/settings/values/image.ts";
+import { caCertificate, sshHostKey, sshPublicKey } from "../../../components/settings/values/key.ts";
 import * as names from "../../../components/settings/values/name.ts";
 import { type Notation, Refusal } from "../../../components/settings/values/notation.ts";
 import { cpu, memory } from "../../../components/settings/values/quantity.ts";
@@ -12,7 +12,8 @@ import { cronSchedule } from "../../../components/settings/values/schedule.ts";
 import { formatBytes, size, sizeOrNone } from "../../../components/settings/values/size.ts";
 
 const notations: Notation<unknown>[] = [
-  ...[cidr, ipAddress, ipRange, duration, imageReference, cpu, memory, cronSchedule, size, sizeOrNone],
+  ...[cidr, ipAddress, ipRange, duration, imageReference, taggedImage, imageId],
+  ...[cpu, memory, cronSchedule, size, sizeOrNone],
   ...Object.values(names),
 ];
 
@@ -301,6 +302,17 @@ describe("keys", () => {
   test("a host key is kept without its comment", () => {
     expect(`ssh-ed25519 ${blob} root@edgeserver\n`).toMatch(new RegExp(`^(?:${sshHostKey.pattern ?? ""})$`));
     expect(sshHostKey.read(`ssh-ed25519 ${blob} root@edgeserver\n`)).toBe(`ssh-ed25519 ${blob}`);
+    expect(sshPublicKey.read(`ssh-ed25519 ${blob} somebody's laptop\n`)).toBe(`ssh-ed25519 ${blob}`);
+  });
+
+  test.each([
+    [`restrict ssh-ed25519 ${blob}`, "does not begin with a key type"],
+    [`command="sh" ssh-ed25519 ${blob}`, "does not begin with a key type"],
+    [`ssh-ed25519 ${blob}\nssh-ed25519 ${blob}`, "has several lines"],
+    ["-----BEGIN OPENSSH PRIVATE KEY-----", "is a private key"],
+    ["ssh-ed25519 AAAA", "is damaged"],
+  ])("%j is no public key of somebody", (line, reason) => {
+    expect(refusal(sshPublicKey, line)).toContain(reason);
   });
 
   test.each([

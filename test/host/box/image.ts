@@ -1,0 +1,461 @@
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import lockfile from "proper-lockfile";
+import { userFolders } from "../../../cli/userFolders.ts";
+import { withProgress } from "../../../toolchain/progress.ts";
+import { generateKey } from "../../support/sshServer.ts";
+import { requireSystemPackages, systemCommandPath, type SystemCommand } from "../../support/systemPackages.ts";
+import {
+  DISK_NAMES,
+  DISKS,
+  fstab,
+  installVariables,
+  ROOT_DEVICE,
+  ROOT_GIBIBYTES,
+  UUIDS,
+  type DiskName,
+} from "./layout.ts";
+import { Machine, MACHINE_PACKAGES, type MachineDisk, type MachineOptions } from "./machine.ts";
+import { openWhenUp, type SshConnection } from "./ssh.ts";
+
+/** An installed EdgeServer that boxes are made from, in a folder that nobody changes. */
+export interface Image {
+  folder: string;
+  kernel: string;
+  initrd: string;
+  /** The kernel's command line. */
+  append: string;
+  /** Its public host key: algorithm and key. */
+  hostKey: string;
+  machineId: string;
+  /** Files with the private keys that twister and root log in with. */
+  keyFiles: { twister: string; root: string };
+  /** Disks of the machine switched off. */
+  cold: Disks;
+  /** Disks, memory and devices of the machine in the middle of its work; what QEMU it was. */
+  warm: { disks: Disks; memory: string; state: string; qemu: string };
+}
+
+/** A qcow2 file for each disk. */
+export type Disks = Record<DiskName, string>;
+
+export interface ImageOptions {
+  /** Gets a line for each step, and one every 10 seconds of a long one; default: standard error. */
+  say?: (line: string) => void;
+}
+
+/** What the guest is made of, on top of Debian's smallest system. */
+const GUEST_PACKAGES = [
+  ...["systemd-sysv", "udev", "dbus", "kmod", "zstd", "initramfs-tools", "linux-image-cloud-amd64"],
+  ...["openssh-server", "sudo", "ca-certificates", "iproute2", "iptables", "procps", "curl", "openssl"],
+  ...["lvm2", "fdisk", "e2fsprogs", "xfsprogs", "hdparm", "rsync", "rsyslog", "logrotate", "python3", "python3-yaml"],
+  ...["docker.io", "docker-cli", "containerd", "runc", "busybox-static"],
+];
+
+const PACKAGES: readonly SystemCommand[] = [
+  ...MACHINE_PACKAGES,
+  { command: "mmdebstrap", debianPackage: "mmdebstrap" },
+  { command: "mkfs.ext4", debianPackage: "e2fsprogs" },
+  { command: "xz", debianPackage: "xz-utils" },
+];
+
+const HERE = import.meta.dirname;
+
+/** Everything that an image depends on; another content makes another image. */
+const INPUTS = ["guest/**", "k3s/**", "setup.sh", "provision.sh", "image.ts", "layout.ts", "machine.ts"];
+
+/** Folder of the caches, if not the user's own. */
+const CACHE_VARIABLE = "TWISTERLAB_EDGE_CACHE";
+
+/** Days after which an image that nobody used makes room for a new one. */
+const KEEP_DAYS = 14;
+
+/** Milliseconds that a machine may take to boot, on a busy computer. */
+export const BOOT_LIMIT = 300_000;
+
+/**
+ * Builds the image unless it is there: a few minutes, once. Safe when two processes ask for it at once.
+ *
+ * @throws Error that names what is missing on this computer: root, a package, Go, a Debian archive.
+ */
+export async function ensureImage({ say = toStandardError }: ImageOptions = {}): Promise<Image> {
+  requireSystemPackages(MACHINE_PACKAGES);
+  const images = join(process.env[CACHE_VARIABLE] ?? userFolders().cache, "edgeserver-vm");
+  const folder = join(images, inputsHash());
+  if (!existsSync(folder)) {
+    mkdirSync(images, { recursive: true });
+    await alone(images, say, async () => {
+      if (!existsSync(folder)) {
+        removeOld(images);
+        await build(folder, say);
+      }
+    });
+  }
+  const now = new Date();
+  utimesSync(folder, now, now);
+  return readImage(folder);
+}
+
+function readImage(folder: string): Image {
+  const disksIn = (name: string): Disks =>
+    Object.fromEntries(DISK_NAMES.map((disk) => [disk, join(folder, name, `${disk}.qcow2`)])) as Disks;
+  const record = JSON.parse(readFileSync(join(folder, "image.json"), "utf8")) as ImageRecord;
+  return {
+    folder,
+    kernel: join(folder, "vmlinuz"),
+    initrd: join(folder, "initrd.img"),
+    append: `root=${ROOT_DEVICE} ro ${KERNEL_OPTIONS}`,
+    hostKey: record.hostKey,
+    machineId: record.machineId,
+    keyFiles: { twister: join(folder, "twister_key"), root: join(folder, "root_key") },
+    cold: disksIn("cold"),
+    warm: {
+      disks: disksIn("warm"),
+      memory: join(folder, "warm", "memory"),
+      state: join(folder, "warm", "state"),
+      qemu: record.qemu,
+    },
+  };
+}
+
+interface ImageRecord {
+  hostKey: string;
+  machineId: string;
+  qemu: string;
+}
+
+const KERNEL_OPTIONS = "console=ttyS0 quiet mitigations=off";
+
+/** Version of the QEMU on this computer: only the same one goes on from a state that it has saved. */
+export async function qemuVersion(): Promise<string> {
+  return (await run("qemu-system-x86_64", ["--version"])).split("\n")[0] ?? "";
+}
+
+/** New, empty layers over the disks of an image: what is written goes there. */
+export async function overlay(disks: Disks, folder: string, relativeTo?: string): Promise<Disks> {
+  const files = await Promise.all(
+    DISK_NAMES.map(async (name) => {
+      const file = join(folder, `${name}.qcow2`);
+      const backing = relativeTo === undefined ? disks[name] : join(relativeTo, `${name}.qcow2`);
+      await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing, file]);
+      return [name, file];
+    }),
+  );
+  return Object.fromEntries(files) as Disks;
+}
+
+/** A new, empty disk. */
+export async function createDisk(file: string, gibibytes: number): Promise<void> {
+  await run("qemu-img", ["create", "-q", "-f", "qcow2", file, `${gibibytes}G`]);
+}
+
+/** The disks of a machine in the order of their letters. */
+export function machineDisks(disks: Disks): MachineDisk[] {
+  return DISK_NAMES.map((name) => ({ file: disks[name], serial: DISKS[name].serial }));
+}
+
+/** Waits until everything that starts at boot has started. @throws Error that names the units that failed. */
+export async function booted(root: SshConnection): Promise<void> {
+  const state = await bootEnded(root);
+  if (state !== "running") {
+    const failed = await root.run("systemctl --failed --no-legend --plain; systemctl list-jobs --no-legend");
+    throw new Error(`The machine is ${state} after its boot: ${failed.stdout.trim()}`);
+  }
+}
+
+/** Waits until nothing that starts at boot is starting. @returns systemd's word for the outcome; `running` is the good one. */
+export async function bootEnded(root: SshConnection): Promise<string> {
+  const { stdout } = await root.run(`timeout ${BOOT_LIMIT / 1000} systemctl is-system-running --wait`);
+  return stdout.trim();
+}
+
+async function build(folder: string, say: (line: string) => void): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    throw new Error("Only root can build the image of the virtual EdgeServer: run this once with sudo.");
+  }
+  requireSystemPackages(PACKAGES);
+  const mirror = await debianMirror();
+  const staging = `${folder}.building`;
+  rmSync(staging, { recursive: true, force: true });
+  mkdirSync(join(staging, "cold"), { recursive: true });
+  mkdirSync(join(staging, "warm"));
+
+  const started = performance.now();
+  const steps: [string, (detail: (text: string) => void) => Promise<void>][] = [
+    ["k3s stand-in", (detail) => buildK3s(staging, detail)],
+    ["Debian trixie", (detail) => makeRoot(staging, mirror, detail)],
+    ["root file system", () => makeRootImage(staging)],
+    ["disks and volume group", () => install(staging)],
+    ["first boot", (detail) => firstBoot(staging, detail)],
+    ["running machine's state", (detail) => saveRunning(staging, detail)],
+  ];
+  say(`Building the virtual EdgeServer in ${folder}, once: takes a few minutes.`);
+  for (const [position, [what, task]] of steps.entries()) {
+    await withProgress(say, `[${position + 1}/${steps.length}] ${what}`, task);
+  }
+  renameSync(staging, folder);
+  say(`Virtual EdgeServer built in ${Math.round((performance.now() - started) / 1000)} s.`);
+}
+
+async function buildK3s(staging: string, detail: (text: string) => void): Promise<void> {
+  const own = { CGO_ENABLED: "0", GOOS: "linux", GOARCH: "amd64", GOFLAGS: "-mod=readonly", GOWORK: "off" };
+  const target = join(staging, "k3s");
+  mkdirSync(target);
+  const args = ["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", target, "./..."];
+  // Go names every package that it compiles.
+  await run("go", args, { cwd: join(HERE, "k3s"), env: { ...process.env, ...own }, detail });
+}
+
+async function makeRoot(staging: string, mirror: string, detail: (text: string) => void): Promise<void> {
+  const machineId = randomBytes(16).toString("hex");
+  const keys = { twister: generateKey(), root: generateKey() };
+  for (const [user, { privateKey }] of Object.entries(keys)) {
+    writeFileSync(join(staging, `${user}_key`), privateKey, { mode: 0o600 });
+  }
+  const root = join(staging, "root");
+  const args = [
+    ...["--mode=root", "--variant=minbase", "--format=directory", "--architectures=amd64"],
+    // The guest's own versions of configuration files are there before the packages that bring them.
+    ...["--aptopt=Apt::Install-Recommends false", "--aptopt=Acquire::Languages none", "--dpkgopt=force-confold"],
+    ...["man", "locale", "doc"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
+    `--include=${GUEST_PACKAGES.join(",")}`,
+    '--setup-hook=umask 022; cp -r --no-preserve=all "$GUEST_FILES/." "$1"',
+    '--customize-hook=mkdir -p "$1/usr/local/lib/k3s" && cp "$K3S"/k3s* "$1/usr/local/lib/k3s/"',
+    '--customize-hook=chroot "$1" bash -s < "$SETUP"',
+    ...["trixie", root, `deb ${mirror} trixie main`, `deb ${mirror} bookworm main`],
+  ];
+  const env = {
+    ...process.env,
+    GUEST_FILES: join(HERE, "guest"),
+    SETUP: join(HERE, "setup.sh"),
+    K3S: join(staging, "k3s"),
+    TWISTER_PUBLIC_KEY: keys.twister.publicKey,
+    ROOT_PUBLIC_KEY: keys.root.publicKey,
+  };
+  await run("mmdebstrap", args, { env, detail: (line) => detail(line.replace(/^I: /, "")) });
+  // Last: mmdebstrap empties this one, as a system that many are to be copied from should have it.
+  writeFileSync(join(root, "etc/machine-id"), `${machineId}\n`);
+  writeFileSync(join(root, "etc/fstab"), fstab());
+  writeFileSync(join(root, "usr/local/lib/box/layout"), installVariables());
+
+  const boot = join(root, "boot");
+  for (const [name, prefix] of [["vmlinuz", "vmlinuz-"], ["initrd.img", "initrd.img-"]] as const) {
+    const file = readdirSync(boot).find((entry) => entry.startsWith(prefix));
+    if (file === undefined) {
+      throw new Error(`Debian's kernel package brought no ${name}.`);
+    }
+    writeFileSync(join(staging, name), readFileSync(join(boot, file)));
+  }
+  const [algorithm = "", key = ""] = readFileSync(join(root, "etc/ssh/ssh_host_ed25519_key.pub"), "utf8").split(" ");
+  const record: ImageRecord = { hostKey: `${algorithm} ${key}`, machineId, qemu: await qemuVersion() };
+  writeFileSync(join(staging, "image.json"), JSON.stringify(record));
+}
+
+async function makeRootImage(staging: string): Promise<void> {
+  const root = join(staging, "root");
+  const options = ["-q", "-E", "assume_storage_prezeroed=1", "-U", UUIDS.root, "-d", root];
+  await run("mkfs.ext4", [...options, join(staging, "root.img"), `${ROOT_GIBIBYTES}G`]);
+  rmSync(root, { recursive: true });
+}
+
+/** Boots once from the plain root image, whose script makes volume group and file systems: this computer may have no LVM. */
+async function install(staging: string): Promise<void> {
+  const { cold, kernel, initrd } = readImage(staging);
+  for (const name of DISK_NAMES) {
+    await createDisk(cold[name], DISKS[name].gibibytes);
+  }
+  const machine = await Machine.start({
+    folder: staging,
+    kernel,
+    initrd,
+    append: `root=UUID=${UUIDS.root} ro init=/usr/local/lib/box/install.sh ${KERNEL_OPTIONS}`,
+    disks: [...machineDisks(cold), { file: join(staging, "root.img"), serial: "ROOT", format: "raw" }],
+    memory: { kind: "own" },
+    sshPort: 0,
+  });
+  await switchedOff(machine);
+  if (!machine.lastWords().includes("box-install: done")) {
+    throw new Error(`The machine was not installed: ${machine.lastWords()}`);
+  }
+  rmSync(join(staging, "root.img"));
+}
+
+async function firstBoot(staging: string, detail: (text: string) => void): Promise<void> {
+  const { cold } = readImage(staging);
+  const { machine, root } = await boot(staging, { disks: machineDisks(cold), memory: { kind: "own" } }, detail);
+  try {
+    detail("images for containers");
+    await succeed(root, "bash -s", readFileSync(join(HERE, "provision.sh"), "utf8"));
+    detail("switching off");
+    await root.run("systemctl poweroff");
+    root.close();
+    await switchedOff(machine);
+  } finally {
+    await machine.kill();
+  }
+}
+
+async function saveRunning(staging: string, detail: (text: string) => void): Promise<void> {
+  const { cold, warm } = readImage(staging);
+  const disks = await overlay(cold, join(staging, "warm"), "../cold");
+  const memory = { kind: "file", file: warm.memory } as const;
+  const { machine, root } = await boot(staging, { disks: machineDisks(disks), memory }, detail);
+  try {
+    detail("saving");
+    await succeed(root, "systemctl is-active docker k3s && sync");
+    root.close();
+    // The server's side of the connection ends, too.
+    await sleep(1_000);
+    await machine.save(warm.state);
+  } finally {
+    await machine.kill();
+  }
+}
+
+async function boot(
+  staging: string,
+  options: Pick<MachineOptions, "disks" | "memory">,
+  detail: (text: string) => void,
+): Promise<{ machine: Machine; root: SshConnection }> {
+  const { kernel, initrd, append, keyFiles } = readImage(staging);
+  const machine = await Machine.start({ folder: staging, kernel, initrd, append, sshPort: 0, ...options });
+  try {
+    detail("booting");
+    const privateKey = readFileSync(keyFiles.root, "utf8");
+    const target = { port: machine.sshPort, user: "root", privateKey };
+    const root = await openWhenUp(target, BOOT_LIMIT, () => !machine.ended);
+    detail("waiting for its services");
+    await booted(root);
+    return { machine, root };
+  } catch (error) {
+    const words = machine.lastWords();
+    await machine.kill();
+    throw new Error(`The machine did not boot: ${(error as Error).message}\n${words}`, { cause: error });
+  }
+}
+
+async function switchedOff(machine: Machine): Promise<void> {
+  const limit = AbortSignal.timeout(BOOT_LIMIT);
+  await Promise.race([machine.off, sleep(BOOT_LIMIT, undefined, { signal: limit, ref: false })]).catch(() => undefined);
+  if (!machine.ended) {
+    await machine.kill();
+    throw new Error(`The machine did not switch off: ${machine.lastWords()}`);
+  }
+}
+
+async function succeed(connection: SshConnection, command: string, stdin = ""): Promise<void> {
+  const { code, stdout, stderr } = await connection.run(command, stdin);
+  if (code !== 0) {
+    throw new Error(`${command} failed in the machine: ${stdout}${stderr}`);
+  }
+}
+
+/** The Debian archive that apt on this computer is set up with. */
+async function debianMirror(): Promise<string> {
+  const named = process.env[MIRROR_VARIABLE];
+  if (named !== undefined) {
+    return named;
+  }
+  const format = "$(LABEL)\t$(REPO_URI)";
+  const targets = await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]);
+  const mirror = /^Debian\t(\S+)$/m.exec(targets)?.[1];
+  if (mirror === undefined) {
+    throw new Error(`apt on this computer uses no Debian archive: name one by ${MIRROR_VARIABLE}.`);
+  }
+  return mirror;
+}
+
+/** URL of a Debian archive, for computers whose apt has none. */
+const MIRROR_VARIABLE = "TWISTERLAB_DEBIAN_MIRROR";
+
+function inputsHash(): string {
+  const hash = createHash("sha256");
+  for (const name of globSync(INPUTS, { cwd: HERE }).sort()) {
+    if (statSync(join(HERE, name)).isFile()) {
+      hash.update(`${name}\0`).update(readFileSync(join(HERE, name))).update("\0");
+    }
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function alone(folder: string, say: (line: string) => void, work: () => Promise<void>): Promise<void> {
+  let waiting = false;
+  const lock = async (): Promise<() => Promise<void>> => {
+    for (;;) {
+      try {
+        return await lockfile.lock(folder, { lockfilePath: join(folder, "lock"), stale: 30_000 });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ELOCKED") {
+          throw error;
+        }
+      }
+      if (!waiting) {
+        say("Waiting for another run that builds the virtual EdgeServer.");
+        waiting = true;
+      }
+      await sleep(500);
+    }
+  };
+  const release = await lock();
+  try {
+    await work();
+  } finally {
+    await release();
+  }
+}
+
+function removeOld(images: string): void {
+  const oldest = Date.now() - KEEP_DAYS * 24 * 60 * 60 * 1000;
+  for (const name of readdirSync(images)) {
+    const path = join(images, name);
+    if (name !== "lock" && (name.endsWith(".building") || statSync(path).mtimeMs < oldest)) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+interface RunOptions {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  /** Gets each line of standard error. */
+  detail?: (line: string) => void;
+}
+
+/** Runs a program and returns its standard output. @throws Error with the end of its standard error. */
+async function run(command: string, args: readonly string[], { cwd, env, detail }: RunOptions = {}): Promise<string> {
+  const child = spawn(systemCommandPath(command), args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
+  const lines: string[] = [];
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    lines.push(line);
+    detail?.(line);
+  });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (code !== 0) {
+    throw new Error(`${command} ${args[0] ?? ""} failed: ${lines.slice(-15).join("\n")}`);
+  }
+  return output;
+}
+
+function toStandardError(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,62 @@
+// `npm run vm`: a machine like EdgeServer to play with, until Ctrl-C.
+import { parseArgs } from "node:util";
+import { startBox, type Box } from "./box.ts";
+import { DISKS, SPARE_DISK } from "./layout.ts";
+
+const HELP = `Usage: npm run vm -- [--cold] [--spare-disk]
+
+Starts a virtual machine like EdgeServer, says how to reach it, and removes it at Ctrl-C.
+The first time it builds the machine's image, which takes some minutes and needs root.
+
+  --cold        switch it on and boot instead of going on from a saved state
+  --spare-disk  an empty disk, sdd, as well (serial number ${SPARE_DISK.serial}, ${SPARE_DISK.gibibytes} GiB)
+  --help        this text
+`;
+
+try {
+  const { values } = parseArgs({
+    options: {
+      cold: { type: "boolean", default: false },
+      "spare-disk": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+  } else {
+    const stopped = new Promise((resolve) => {
+      process.once("SIGINT", resolve).once("SIGTERM", resolve);
+    });
+    const box = await startBox({ cold: values.cold, spareDisk: values["spare-disk"] });
+    process.stdout.write(description(box));
+    // The promise alone would not keep the process alive once the machine is off.
+    const alive = setInterval(() => undefined, 60_000);
+    await stopped;
+    clearInterval(alive);
+    await box.stop();
+    process.stdout.write("The machine is gone.\n");
+  }
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+function description(box: Box): string {
+  const { hostKey, keyFile, machineId, address, sshPort, user } = box;
+  const disks = Object.entries(DISKS).map(([name, { serial }]) => `    ${name}: { serial: ${serial} }`);
+  return `
+A machine like EdgeServer runs; Ctrl-C removes it with everything on it.
+
+  ssh -i ${keyFile} -p ${sshPort} -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no ${user}@${address}
+
+What a site file must say to mean this one:
+
+  twisterlab-edge:host:
+    address: ${address}
+    machineId: ${machineId}
+    ssh: { user: ${user}, port: ${sshPort}, hostKey: ${hostKey}, keyFile: ${keyFile} }
+  twisterlab-edge:disks:
+${disks.join("\n")}
+
+`;
+}

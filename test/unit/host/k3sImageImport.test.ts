@@ -1,0 +1,449 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseFacts, type K3sImage } from "../../../components/host/facts.ts";
+import { planK3sImageImport } from "../../../components/host/k3sImageImport.ts";
+import { renderParameters, type Parameters } from "../../../components/host/render/parameters.ts";
+import { fullImageName, imageSlug } from "../../../components/settings/values/image.ts";
+import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../../support/hostScripts.ts";
+import { blind, seen } from "../../support/observed.ts";
+import { phase0With } from "../../support/phase0.ts";
+
+const id = (digit: string) => `sha256:${digit.repeat(64)}`;
+const IMAGE = "twisterlab/mcp-unified:dev";
+const NAME = `docker.io/${IMAGE}`;
+
+test.each([
+  ["redis:7-alpine", "docker.io/library/redis:7-alpine", "redis-7-alpine"],
+  ["twisterlab/mcp-unified:dev", NAME, "twisterlab-mcp-unified-dev"],
+  ["docker.io/library/redis:7", "docker.io/library/redis:7", "redis-7"],
+  ["localhost:5000/api:1.0", "localhost:5000/api:1.0", "localhost-5000-api-1-0"],
+  [
+    "harbor.twisterlab.local/library/api:1",
+    "harbor.twisterlab.local/library/api:1",
+    "harbor-twisterlab-local-library-api-1",
+  ],
+])("%s is %s, and %s in the name of an item", (image, full, slug) => {
+  expect(fullImageName(image)).toBe(full);
+  expect(imageSlug(image)).toBe(slug);
+});
+
+describe("the plan", () => {
+  const there = (image: Partial<K3sImage>): K3sImage => ({ id: id("a"), names: [NAME], pinned: true, ...image });
+  const declared = { image: IMAGE, id: id("a") };
+  const undeclared = { image: IMAGE };
+
+  test.each([
+    [
+      "blind",
+      declared,
+      blind,
+      "not measured",
+      "is imported from this host's Docker, verified by its ID sha256:aaaaaaaaaaaa,",
+    ],
+    ["with K3s down", declared, seen({ dockerImages: {} }), "not measured", "is imported from"],
+    [
+      "in K3s",
+      declared,
+      seen({ k3sImages: [there({})] }),
+      "in sync",
+      "K3s has twisterlab/mcp-unified:dev, sha256:aaaaaaaaaaaa, pinned",
+    ],
+    [
+      "not in K3s",
+      declared,
+      seen({ k3sImages: [there({ names: ["docker.io/library/x:1"] })] }),
+      "differs",
+      "K3s does not have it: ",
+    ],
+    [
+      "another one in K3s",
+      declared,
+      seen({ k3sImages: [there({ id: id("b") })] }),
+      "differs",
+      "K3s has sha256:bbbbbbbbbbbb: ",
+    ],
+    [
+      "in K3s, not pinned",
+      declared,
+      seen({ k3sImages: [there({ pinned: false })] }),
+      "differs",
+      "may clear it away: it is pinned",
+    ],
+    [
+      "from an archive",
+      { ...declared, archive: "/srv/mcp.tar" },
+      seen({ k3sImages: [] }),
+      "differs",
+      "is imported from /srv/mcp.tar",
+    ],
+    [
+      "as Docker has it",
+      undeclared,
+      seen({ k3sImages: [there({})], dockerImages: { [IMAGE]: id("a") } }),
+      "in sync",
+      "K3s has",
+    ],
+    [
+      "other than Docker has it",
+      undeclared,
+      seen({ k3sImages: [there({})], dockerImages: { [IMAGE]: id("c") } }),
+      "differs",
+      "verified by its ID sha256:cccccccccccc",
+    ],
+    [
+      "gone from Docker, in K3s",
+      undeclared,
+      seen({ k3sImages: [there({})], dockerImages: {} }),
+      "not measured",
+      "Docker has none to compare it with",
+    ],
+    [
+      "nowhere",
+      undeclared,
+      seen({ k3sImages: [], dockerImages: {} }),
+      "differs",
+      "Docker has no image twisterlab/mcp-unified:dev: up will refuse",
+    ],
+  ] as const)("%s", (_, args, observation, state, sentence) => {
+    const plan = planK3sImageImport(args, observation);
+    expect(plan.state).toBe(state);
+    expect(plan.sentence).toContain(sentence);
+  });
+
+  test("says which ID counts when the site file has none", () => {
+    const observation = seen({ k3sImages: [], dockerImages: { [IMAGE]: id("c") } });
+    expect(planK3sImageImport(undeclared, observation).notes).toEqual([
+      `the site file has no ID for ${IMAGE}: the one that Docker has counts, ${id("c")}`,
+    ]);
+    expect(planK3sImageImport(undeclared, blind).notes).toEqual([
+      `the site file has no ID for ${IMAGE}: the one that Docker has counts`,
+    ]);
+    expect(planK3sImageImport(declared, observation).notes).toBeUndefined();
+  });
+});
+
+test("phase 0 registers each image after the one before it", async () => {
+  const named = await phase0With({
+    imageImports: [
+      { image: IMAGE, source: "docker" },
+      { image: "redis:7-alpine", source: "archive", archive: "/srv/redis.tar", id: id("a") },
+    ],
+  });
+  expect(named("k3s-image-twisterlab-mcp-unified-dev-apply")?.inputs).toMatchObject({
+    create: "sudo -n /usr/local/sbin/twisterlab-edge k3s-image import --revision 1",
+    delete: "sudo -n /usr/local/sbin/twisterlab-edge k3s-image undo",
+    stdin: `item: k3s-image-twisterlab-mcp-unified-dev\nimage: ${IMAGE}\nname: ${NAME}\nsource: docker\n\n`,
+  });
+  expect(named("k3s-image-redis-7-alpine-apply")?.inputs["stdin"]).toBe(
+    `item: k3s-image-redis-7-alpine\nimage: redis:7-alpine\nname: docker.io/library/redis:7-alpine\nsource: archive\narchive: /srv/redis.tar\nid: ${id("a")}\n\n`,
+  );
+  expect(named("k3s-image-redis-7-alpine")?.dependsOn).toEqual(["k3s-image-twisterlab-mcp-unified-dev-apply"]);
+});
+
+describe("on the host", () => {
+  let host: ScratchHost;
+  const input = (more: Parameters = {}) =>
+    renderParameters({ item: "k3s-image", image: IMAGE, name: NAME, source: "docker", ...more });
+
+  /**
+   * containerd is a folder with a file an image: its ID, and whether it is pinned. Docker is one with IDs; what it saves is
+   * the image's name and ID.
+   */
+  const STUBS = `
+    timeout() { shift; "$@"; }
+    need_commands() { :; }
+    df() { printf 'Avail 1B-blocks\\n%s\\n' "$(< "$RUN/df")"; }
+    file_of() { printf '%s' "$RUN/$1/\${2//\\//_}"; }
+    docker() {
+      case $* in
+        info*) cat -- "$RUN/docker-driver" ;;
+        "image inspect --format {{.Id}} "*) cat -- "$(file_of docker "\${*: -1}")" ;;
+        "image inspect --format {{.Size}} "*) echo 1000 ;;
+        "image save "*) printf '%s %s\\n' "$3" "$(cat -- "$(file_of docker "$3")")"; [[ ! -e $RUN/docker-breaks ]] ;;
+      esac
+    }
+    k3s() {
+      [[ -e $RUN/containerd ]] || return 1
+      case $1 in
+        crictl)
+          [[ $* != *json ]] || (
+            cd -- "$RUN/containerd"
+            images=
+            for file in *; do
+              [[ -e $file ]] || continue
+              read -r id pinned < "$file"
+              images+=",{\\"id\\": \\"$id\\", \\"repoTags\\": [\\"\${file//_//}\\"], \\"pinned\\": $pinned}"
+            done
+            printf '{"images": [%s]}\\n' "\${images#,}"
+          ) ;;
+        ctr)
+          shift 4
+          case $* in
+            "import -")
+              read -r name id
+              cat > /dev/null
+              [[ ! -e $RUN/other-id ]] || id=$(< "$RUN/other-id")
+              echo "$id false" > "$(file_of containerd "docker.io/$name")" ;;
+            "list --quiet") ls -- "$RUN/containerd" | tr _ / ;;
+            label*) [[ ! -e $RUN/no-labels ]] || return 0
+              read -r id _ < "$(file_of containerd "$2")"
+              echo "$id true" > "$(file_of containerd "$2")" ;;
+            tag*) cp -- "$(file_of containerd "$3")" "$(file_of containerd "$4")" ;;
+            rm*) rm -- "$(file_of containerd "$2")" ;;
+          esac ;;
+      esac
+    }`;
+
+  beforeEach(() => {
+    host = scratchHost(STUBS);
+    mkdirSync(host.at("containerd"));
+    host.write("df", "1000000 2000000\n");
+    host.write("docker-driver", '[["Backing Filesystem","extfs"]]\n');
+    inDocker(id("a"));
+  });
+  afterEach(() => {
+    host.remove();
+  });
+
+  const inDocker = (imageId: string) => {
+    host.write("docker/twisterlab_mcp-unified:dev", `${imageId}\n`);
+  };
+  const inK3s = () =>
+    Object.fromEntries(
+      host.list("containerd").map((name) => [name.replaceAll("_", "/"), host.read(`containerd/${name}`)?.trim()]),
+    );
+
+  test("an image is imported, verified and pinned, once", () => {
+    expect(host.run("k3s-image import", input({ id: id("a") }))).toEqual({
+      code: 0,
+      stdout: `imported ${NAME}, ${id("a")}\n`,
+      stderr: "",
+    });
+    expect(inK3s()).toEqual({ [NAME]: `${id("a")} true` });
+    // Docker is not asked again.
+    host.stub("docker() { return 1; }");
+    expect(host.run("k3s-image import", input({ id: id("a") })).stdout).toBe(`${NAME} is ${id("a")}\n`);
+    expect(host.list("state/armed")).toEqual([]);
+  });
+
+  test("without a declared ID the one that Docker has counts, and is recorded", () => {
+    host.run("k3s-image import", input());
+    expect(host.read("state/items/k3s-image/id")).toBe(`${id("a")}\n`);
+    inDocker(id("b"));
+    expect(host.run("k3s-image import", input()).stdout).toBe(`imported ${NAME}, ${id("b")}\n`);
+    // Docker may clear away what K3s has; it is what was imported.
+    host.stub("docker() { [[ $1 == info ]]; }");
+    expect(host.run("k3s-image import", input()).stdout).toBe(`${NAME} is ${id("b")}\n`);
+  });
+
+  test("a pin that was taken off comes back, without another import", () => {
+    host.run("k3s-image import", input());
+    host.write("containerd/docker.io_twisterlab_mcp-unified:dev", `${id("a")} false\n`);
+    expect(host.run("k3s-image import", input()).stdout).toBe(`${NAME} is ${id("a")}\n`);
+    expect(inK3s()).toEqual({ [NAME]: `${id("a")} true` });
+  });
+
+  test.each([
+    [
+      "Docker has another ID than was declared",
+      () => {
+        inDocker(id("b"));
+      },
+      `is ${id("b")}, the site file wants ${id("a")}`,
+    ],
+    [
+      "Docker has none",
+      () => {
+        host.stub("docker() { [[ $1 == info ]]; }");
+      },
+      `Docker has no image ${IMAGE}`,
+    ],
+    [
+      "Docker does not answer",
+      () => {
+        host.stub("docker() { return 1; }");
+      },
+      "Docker does not answer",
+    ],
+    [
+      "Docker's IDs are others",
+      () => {
+        host.write("docker-driver", '[["driver-type","io.containerd.snapshotter.v1"]]');
+      },
+      "give an archive of docker save instead",
+    ],
+    [
+      "K3s is down",
+      () => {
+        host.stub("k3s() { return 1; }");
+      },
+      "K3s' containerd does not answer",
+    ],
+    [
+      "there is no room for it",
+      () => {
+        host.write("df", "251999 2000000\n");
+      },
+      "takes about 2000 bytes, /var/lib/rancher has 251999 free of 2000000",
+    ],
+  ])("refused when %s", (_, given, reason) => {
+    given();
+    const { code, stderr } = host.run("k3s-image import", input({ id: id("a") }));
+    expect(stderr).toContain(reason);
+    expect(code).toBe(65);
+    expect(inK3s()).toEqual({});
+  });
+
+  test.each([
+    ["Docker breaks off", "docker-breaks", ""],
+    ["something else arrives", "other-id", id("f")],
+    ["it cannot be pinned", "no-labels", ""],
+  ])("what stood there is back when %s", (_, file, content) => {
+    host.stub('wait_until() { shift; "$@"; }');
+    expect(host.run("k3s-image import", input()).code).toBe(0);
+    inDocker(id("b"));
+    host.write(file, content);
+    expect(host.run("k3s-image import", input()).code).toBe(70);
+    expect(inK3s()).toEqual({ [NAME]: `${id("a")} true` });
+    expect(host.read("state/items/k3s-image/id")).toBe(`${id("a")}\n`);
+  });
+
+  test("nothing is left of a first import that failed", () => {
+    host.write("docker-breaks", "");
+    expect(host.run("k3s-image import", input()).code).toBe(70);
+    expect(inK3s()).toEqual({});
+    expect(host.run("k3s-image undo", input()).code).toBe(0);
+  });
+
+  describe("an undo", () => {
+    const mine = () => {
+      host.write("containerd/docker.io_twisterlab_mcp-unified:dev", `${id("0")} false\n`);
+    };
+
+    test("removes what was imported", () => {
+      host.run("k3s-image import", input());
+      expect(host.run("k3s-image undo", input()).stdout).toBe(`removed ${NAME}\n`);
+      expect(inK3s()).toEqual({});
+      expect(host.list("state/items")).toEqual([]);
+    });
+
+    test("brings back the image of before us, also after a second import", () => {
+      mine();
+      host.run("k3s-image import", input());
+      expect(inK3s()).toEqual({
+        [NAME]: `${id("a")} true`,
+        [`${NAME}-before-twisterlab-edge`]: `${id("0")} true`,
+      });
+      inDocker(id("b"));
+      host.run("k3s-image import", input());
+      expect(host.run("k3s-image undo", input()).stdout).toBe(`brought back the image ${NAME} of before us\n`);
+      expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
+    });
+
+    test("leaves an image that was there before us", () => {
+      inDocker(id("0"));
+      mine();
+      host.run("k3s-image import", input());
+      expect(host.run("k3s-image undo", input()).stdout).toContain("was there before us, and stays");
+      expect(Object.keys(inK3s())).toEqual([NAME]);
+    });
+
+    test("leaves what somebody else put there since", () => {
+      host.run("k3s-image import", input());
+      mine();
+      expect(host.run("k3s-image undo", input()).stdout).toContain("is another image by now, and stays");
+      expect(inK3s()).toEqual({ [NAME]: `${id("0")} false` });
+    });
+
+    test("without an import changes nothing", () => {
+      mine();
+      expect(host.run("k3s-image undo", input()).stdout).toBe(`${NAME} was never imported by us\n`);
+      expect(inK3s()).toEqual({ [NAME]: `${id("0")} false` });
+    });
+  });
+
+  test(
+    "killed anywhere, the next run ends where one run would have",
+    () => {
+      host.write("containerd/docker.io_twisterlab_mcp-unified:dev", `${id("0")} false\n`);
+      host.killedBeforeEachCommand("k3s-image import", input(), 6, () => {
+        expect(host.run("k3s-image import", input()).code).toBe(0);
+        expect(inK3s()).toEqual({
+          [NAME]: `${id("a")} true`,
+          [`${NAME}-before-twisterlab-edge`]: `${id("0")} true`,
+        });
+        expect(host.run("k3s-image undo", input()).code).toBe(0);
+        expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
+      });
+    },
+    KILL_TIMEOUT,
+  );
+
+  describe("from an archive of docker save", () => {
+    const archive = (tag: string | string[], gzip = false) => {
+      const config = "d".repeat(64);
+      host.write(`save/blobs/sha256/${config}`, "{}");
+      host.write(
+        "save/manifest.json",
+        JSON.stringify([{ Config: `blobs/sha256/${config}`, RepoTags: [tag].flat(), Layers: [] }]),
+      );
+      spawnSync("tar", [gzip ? "-czf" : "-cf", host.at("mcp.tar"), "-C", host.at("save"), "manifest.json", "blobs"]);
+      return { source: "archive", archive: host.at("mcp.tar"), id: id("d") };
+    };
+    /** containerd reads the archive's own name. */
+    const importTar = `
+      stream_import() { mkdir -p "$RUN/unpacked"; tar -xf - -C "$RUN/unpacked"; }
+      eval "$(declare -f k3s | sed 's/^k3s/k3s_of_docker/')"
+      k3s() {
+        if [[ $* == *"import -" ]]; then
+          stream_import
+          echo "sha256:$(grep -o '[0-9a-f]\\{64\\}' "$RUN/unpacked/manifest.json") false" > "$RUN/containerd/docker.io_twisterlab_mcp-unified:dev"
+        else
+          k3s_of_docker "$@"
+        fi
+      }`;
+
+    test.each([false, true])("is imported, compressed or not (%s)", (gzip) => {
+      host.stub(importTar);
+      expect(host.run("k3s-image import", input(archive(IMAGE, gzip)))).toMatchObject({
+        code: 0,
+        stdout: `imported ${NAME}, ${id("d")}\n`,
+      });
+    });
+
+    test.each([
+      ["has another image in it", () => archive("twisterlab/api:1"), "is not an archive of docker save with"],
+      ["has several", () => archive([IMAGE, "x:1"]), "and nothing else in it"],
+      [
+        "is none",
+        () => {
+          host.write("mcp.tar", "no archive");
+          return { source: "archive", archive: host.at("mcp.tar"), id: id("d") };
+        },
+        "is not an archive of docker save",
+      ],
+      ["is not there", () => ({ source: "archive", archive: host.at("none"), id: id("d") }), "is not there"],
+      ["has another ID", () => ({ ...archive(IMAGE), id: id("e") }), `is ${id("d")}, the site file wants ${id("e")}`],
+    ])("refused when it %s", (_, given, reason) => {
+      const { code, stderr } = host.run("k3s-image import", input(given()));
+      expect(stderr).toContain(reason);
+      expect(code).toBe(65);
+      expect(inK3s()).toEqual({});
+    });
+  });
+
+  test("what K3s and Docker have are facts", () => {
+    host.run("k3s-image import", input());
+    const facts = parseFacts(
+      `== k3s-images\n${host.call("k3s crictl images --output json").stdout}== docker-images\n${IMAGE} ${id("a")}\n<none>:<none> ${id("b")}\n== end\n`,
+      "00",
+    );
+    expect(facts.k3sImages).toEqual([{ id: id("a"), names: [NAME], pinned: true }]);
+    expect(facts.dockerImages).toEqual({ [IMAGE]: id("a") });
+    expect(parseFacts("== k3s-images\n{}\n== docker-images\n\n== end\n", "00")).toMatchObject({
+      k3sImages: [],
+      dockerImages: {},
+    });
+  });
+});

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { loadSettings } from "../../../components/settings/index.ts";
+import { builders } from "../../../phases/index.ts";
+import { FROZEN_SITE_FILE, record, siteConfig } from "../../support/mocks.ts";
+import { phase0With } from "../../support/phase0.ts";
+import { generateKey } from "../../support/sshServer.ts";
+
+let folder: string;
+let keyFile: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-phase0-"));
+  keyFile = join(folder, "id_ed25519");
+  writeFileSync(keyFile, generateKey().privateKey, { mode: 0o600 });
+});
+
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Phase 0 as EdgeServer's site file has it, with the SSH key of this test. */
+function build() {
+  const config = siteConfig(FROZEN_SITE_FILE, (all) => {
+    const { ssh } = all["twisterlab-edge:host"] as { ssh: Record<string, unknown> };
+    ssh["keyFile"] = keyFile;
+  });
+  return record({ stack: "edge-phase-0", config }, () => builders[0]?.(loadSettings()));
+}
+
+describe("phase 0 of EdgeServer", () => {
+  test("registers what its golden file says", async () => {
+    const { resources } = await build();
+    const entryPoint = resources.find(({ name }) => name === "entry-point-install");
+    // Its text has tests of its own, and would bury everything else here.
+    Object.assign(entryPoint?.inputs ?? {}, { stdin: "(the bundle)", create: "(install)", update: "(install)" });
+    for (const resource of resources) {
+      delete resource.inputs["sha256"];
+    }
+    await expect(`${JSON.stringify(resources, null, 2)}\n`).toMatchFileSnapshot("__golden__/phase0.json");
+  });
+
+  test("says in a line what happens to each host item, and what is not known yet", async () => {
+    const { messages } = await build();
+    expect(messages).toHaveLength(1);
+    await expect(`${messages[0]?.text ?? ""}\n`).toMatchFileSnapshot("__golden__/phase0.messages.txt");
+  });
+
+  test("changes the host one item after the other", async () => {
+    const { resources } = await build();
+    const before = (name: string) => resources.find((resource) => resource.name === name)?.dependsOn;
+    expect(before("host-access")).toEqual(["entry-point-install"]);
+    expect(before("journald-limit")).toEqual(expect.arrayContaining(["host-access-sudo-confirm"]));
+    expect(before("log-rotation")).toEqual(["journald-limit-conf-apply"]);
+    // The stanza is there when logrotate first runs by the hour.
+    expect(before("log-rotation-timer")).toEqual(["log-rotation-stanza-apply"]);
+    expect(before("disk-alert")).toEqual(["log-rotation-stanza-apply", "log-rotation-timer-apply"]);
+    // A timer comes after what it starts.
+    expect(before("disk-alert-timer")).toEqual(["disk-alert-service-apply"]);
+    expect(before("disk-cleanup")).toEqual(["disk-alert-service-apply", "disk-alert-timer-apply"]);
+    expect(before("disk-cleanup-timer")).toEqual(["disk-cleanup-service-apply"]);
+    expect(before("kubelet")).toEqual(["disk-cleanup-service-apply", "disk-cleanup-timer-apply"]);
+  });
+});
+
+test("nothing is cleared by itself on a site that does not say so", async () => {
+  const resource = await phase0With({ diskCleanup: undefined });
+  expect(resource("disk-cleanup")).toBeUndefined();
+  expect(resource("kubelet")?.dependsOn).toEqual(["disk-alert-service-apply", "disk-alert-timer-apply"]);
+});
