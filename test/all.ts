@@ -1,5 +1,6 @@
 import { ensureToolchain } from "../toolchain/index.ts";
 import { check, UNIT_TESTS } from "./check.ts";
+import { ensureImage } from "./host/box/image.ts";
 import { runVitest } from "./support/vitest.ts";
 
 // Everything: the toolchain (built when it is not there), the quick checks, and the tests on the real engine, plugins and
@@ -21,18 +22,23 @@ const quick = await check();
 tell("== the real engine, plugins and SSH");
 const engine = await runVitest("engine", { live: true });
 
+tell("== a virtual EdgeServer");
+// Built here, with its progress shown, and not by the first test that needs it.
+await ensureImage({ say: tell });
+const host = await runVitest("host", { live: true });
+
 tell(`== done in ${Math.round((Date.now() - started) / 1000)} s`);
 for (const name of quick.failed) {
   tell(`failed: ${name}`);
 }
-for (const name of [...quick.unit.skippedNames, ...engine.skippedNames]) {
+for (const name of [...quick.unit.skippedNames, ...engine.skippedNames, ...host.skippedNames]) {
   tell(`skipped: ${name}`);
 }
-const passed = quick.unit.passed + engine.passed;
+const passed = quick.unit.passed + engine.passed + host.passed;
 // Lint and its like fail as one each, and so does a fault outside of any test.
 const steps = quick.failed.filter((name) => name !== UNIT_TESTS || quick.unit.failed === 0).length;
-const outside = engine.code !== 0 && engine.failed === 0 ? 1 : 0;
-const failed = quick.unit.failed + engine.failed + steps + outside;
-const skipped = quick.unit.skipped + engine.skipped;
+const outside = [engine, host].filter(({ code, failed }) => code !== 0 && failed === 0).length;
+const failed = quick.unit.failed + engine.failed + host.failed + steps + outside;
+const skipped = quick.unit.skipped + engine.skipped + host.skipped;
 tell(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

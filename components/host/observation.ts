@@ -42,7 +42,9 @@ export async function observe(target: HostTarget): Promise<Observation> {
   const hashKey = randomBytes(32).toString("hex");
   let text: string;
   try {
-    text = await onHost(target, (client) => runVerb(client, target, "observe", { key: hashKey, limit: toolLimit(target.timeout) }));
+    text = await onHost(target, (client) =>
+      runVerb(client, target, "observe", { key: hashKey, limit: toolLimit(target.timeout) }),
+    );
   } catch (error) {
     return {
       blind: `${target.user}@${target.address}:${target.port} was not observed: ${(error as Error).message}`,

@@ -42,7 +42,9 @@ describe("a machine like EdgeServer", () => {
 
   test("has its root file system on LVM, with space left, and the data disks mounted", async () => {
     expect(await read("findmnt --noheadings --output SOURCE,FSTYPE /")).toMatch(/ubuntu--vg-ubuntu--lv\s+ext4$/);
-    expect(await read("lvs --noheadings --units g --options lv_name,lv_size,vg_name")).toBe("ubuntu-lv 100.00g ubuntu-vg");
+    expect(await read("lvs --noheadings --units g --options lv_name,lv_size,vg_name")).toBe(
+      "ubuntu-lv 100.00g ubuntu-vg",
+    );
     expect(await read("pvs --noheadings --options pv_name")).toBe("/dev/sdb3");
     expect(Number(await read("vgs --noheadings --units g --nosuffix --options vg_free"))).toBeCloseTo(196, 0);
     expect(await read("findmnt --noheadings --output SOURCE /twisterlab/ai-storage")).toBe("/dev/sda");
@@ -147,7 +149,8 @@ describe("the K3s stand-in", () => {
 
   test("takes the kubelet's flags from a drop-in, appended to the others", async () => {
     const base = "kubelet-arg: [image-gc-high-threshold=70]\n";
-    const added = "kubelet-arg+: [image-gc-low-threshold=60, 'eviction-hard=nodefs.available<8%', container-log-max-files=3]\n";
+    const added =
+      "kubelet-arg+: [image-gc-low-threshold=60, 'eviction-hard=nodefs.available<8%', container-log-max-files=3]\n";
     await withFiles({ "/etc/rancher/k3s/config.yaml": base, [CONFIG]: added }, async () => {
       expect(await restart()).toBe(0);
       expect(await configz()).toMatchObject({
@@ -211,9 +214,12 @@ describe("the K3s stand-in", () => {
         expect(await log()).toContain(message);
       });
     }
-    await withFiles({ [REGISTRIES]: "mirrors: { docker.io: { endpoint: ['https://mirror.example.org'] } }\n" }, async () => {
-      expect(await restart()).toBe(0);
-    });
+    await withFiles(
+      { [REGISTRIES]: "mirrors: { docker.io: { endpoint: ['https://mirror.example.org'] } }\n" },
+      async () => {
+        expect(await restart()).toBe(0);
+      },
+    );
   });
 });
 

@@ -69,12 +69,7 @@ describe("daemon.json", () => {
   });
 
   test("with an unknown key is refused before anything is touched", async () => {
-    const put = await verb(
-      box,
-      "host-file put",
-      daemonJson,
-      '{ "storage-driver": "overlay2", "nonsense": 1 }\n',
-    );
+    const put = await verb(box, "host-file put", daemonJson, '{ "storage-driver": "overlay2", "nonsense": 1 }\n');
     expect(put.code).toBe(65);
     expect(put.stderr).toContain("nonsense");
     await expectOldDaemon();

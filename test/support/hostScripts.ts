@@ -49,6 +49,8 @@ export interface ScratchHost {
   call(line: string, input?: string): Done;
   /** What an observation with the hash key `00` tells in one of its sections: `lease lease_as_json`, for instance. */
   observed(section: string): HostFacts;
+  /** Items whose change undoes itself unless it is confirmed, sorted. */
+  armed(): string[];
   /** Lets time pass. */
   wait(seconds: number): void;
   /** The host comes up again: another boot, uptime 0. Nothing has run yet. */
@@ -120,6 +122,8 @@ export function scratchHost(stubs = ""): ScratchHost {
       const line = `PARAM[limit]=3; export HASH_KEY=00; section ${section}; tell_sections; echo == end`;
       return parseFacts(host.call(line).stdout, "00");
     },
+    // A hidden file is one that was not written to its end.
+    armed: () => host.list("state/armed").filter((name) => !name.startsWith(".")),
     wait: (seconds) => {
       write("uptime", `${Number(read("uptime")) + seconds}\n`);
     },

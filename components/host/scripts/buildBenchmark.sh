@@ -23,7 +23,7 @@ build_benchmark_run() {
   printf 'twisterlab-edge/build-benchmark:%s\n' "$(< /proc/sys/kernel/random/uuid)" > "$record/tag"
 
   # It may take longer than a lease is given. Without the lock of this verb, and gone when the verb is.
-  (while sleep 60 && kill -0 $$ 2> /dev/null; do renew_lease; done) 9>&- &
+  (while sleep 60 && kill -0 $$ 2> /dev/null; do renew_lease; done) 2> /dev/null 9>&- &
   keeper=$!
   measure_builds "$record" > "$record/result.new" || measured=$?
   kill "$keeper" 2> /dev/null || true

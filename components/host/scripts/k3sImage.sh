@@ -70,6 +70,7 @@ k3s_image_undo() {
     say "$name is another image by now, and stays"
   elif [[ $original == kept ]]; then
     tag_k3s_image "$name$BEFORE_US" "$name"
+    [[ ! -e $record/id ]] || sweep_k3s_image "$(< "$record/id")"
     say "brought back the image $name of before us"
   else
     drop_k3s_image "$name"
@@ -201,10 +202,32 @@ keep_k3s_image() {
 
 has_k3s_image() {
   local names
-  names=$(timeout 60 k3s ctr --namespace k8s.io images list --quiet) || fail "K3s' containerd does not answer"
-  grep --quiet --line-regexp --fixed-strings -- "$1" <<< "$names"
+  names=$(k3s_image_names) || fail "K3s' containerd does not answer"
+  [[ -n $(awk -v name="$1" '$1 == name' <<< "$names") ]]
 }
+
+# k3s_image_names: every name in containerd, and the digest that it stands for.
+k3s_image_names() { timeout 60 k3s ctr --namespace k8s.io images list | awk 'NR > 1 { print $1, $3 }'; }
 
 tag_k3s_image() { timeout 60 k3s ctr --namespace k8s.io images tag --force "$1" "$2" > /dev/null; }
 
-drop_k3s_image() { ! has_k3s_image "$1" || timeout 60 k3s ctr --namespace k8s.io images rm "$1" > /dev/null; }
+drop_k3s_image() {
+  local id
+  has_k3s_image "$1" || return 0
+  id=$(k3s_image_id "$1")
+  timeout 60 k3s ctr --namespace k8s.io images rm "$1" > /dev/null
+  sweep_k3s_image "$id"
+}
+
+# sweep_k3s_image ID: Kubernetes keeps an image under its ID, also when its last name is gone.
+sweep_k3s_image() {
+  local names
+  names=$(k3s_image_names) || fail "K3s' containerd does not answer"
+  ! awk -v id="$1" '
+    { digest[$1] = $2 }
+    END {
+      # Asked first: to look at an element that is not there would make it.
+      if (!(id in digest)) exit 1
+      for (name in digest) if (name !~ /^sha256:/ && digest[name] == digest[id]) exit 1
+    }' <<< "$names" || timeout 60 k3s ctr --namespace k8s.io images rm "$1" > /dev/null
+}

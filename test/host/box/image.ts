@@ -247,14 +247,22 @@ async function makeRoot(staging: string, mirror: string, detail: (text: string) 
     TWISTER_PUBLIC_KEY: keys.twister.publicKey,
     ROOT_PUBLIC_KEY: keys.root.publicKey,
   };
-  await run("mmdebstrap", args, { env, detail: (line) => detail(line.replace(/^I: /, "")) });
+  await run("mmdebstrap", args, {
+    env,
+    detail: (line) => {
+      detail(line.replace(/^I: /, ""));
+    },
+  });
   // Last: mmdebstrap empties this one, as a system that many are to be copied from should have it.
   writeFileSync(join(root, "etc/machine-id"), `${machineId}\n`);
   writeFileSync(join(root, "etc/fstab"), fstab());
   writeFileSync(join(root, "usr/local/lib/box/layout"), installVariables());
 
   const boot = join(root, "boot");
-  for (const [name, prefix] of [["vmlinuz", "vmlinuz-"], ["initrd.img", "initrd.img-"]] as const) {
+  for (const [name, prefix] of [
+    ["vmlinuz", "vmlinuz-"],
+    ["initrd.img", "initrd.img-"],
+  ] as const) {
     const file = readdirSync(boot).find((entry) => entry.startsWith(prefix));
     if (file === undefined) {
       throw new Error(`Debian's kernel package brought no ${name}.`);
@@ -387,7 +395,10 @@ function inputsHash(): string {
   const hash = createHash("sha256");
   for (const name of globSync(INPUTS, { cwd: HERE }).sort()) {
     if (statSync(join(HERE, name)).isFile()) {
-      hash.update(`${name}\0`).update(readFileSync(join(HERE, name))).update("\0");
+      hash
+        .update(`${name}\0`)
+        .update(readFileSync(join(HERE, name)))
+        .update("\0");
     }
   }
   return hash.digest("hex").slice(0, 16);

@@ -207,7 +207,12 @@ export class Machine {
 function qemuArgs(options: MachineOptions, console: string): string[] {
   const disks = options.disks.flatMap((disk, position) => {
     const node = `disk${position}`;
-    return ["-blockdev", JSON.stringify(blockNode(disk, node)), "-device", JSON.stringify(scsiDevice(disk, node, position))];
+    return [
+      "-blockdev",
+      JSON.stringify(blockNode(disk, node)),
+      "-device",
+      JSON.stringify(scsiDevice(disk, node, position)),
+    ];
   });
   return [
     ...["-nodefaults", "-no-user-config", "-display", "none"],
@@ -254,7 +259,11 @@ function blockNode({ file, format = "qcow2" }: MachineDisk, node: string): objec
   };
 }
 
-function scsiDevice({ serial }: MachineDisk, node: string, position: number): { driver: string } & Record<string, unknown> {
+function scsiDevice(
+  { serial }: MachineDisk,
+  node: string,
+  position: number,
+): { driver: string } & Record<string, unknown> {
   return { driver: "scsi-hd", id: `scsi${position}`, bus: BUS, "scsi-id": position, lun: 0, drive: node, serial };
 }
 

@@ -48,7 +48,7 @@ describe("a wrong call is one sentence and exit code 2", () => {
     [["preview", "1", "-C", "/tmp"], "-C: the phase and --site choose"],
     [["preview", "1", "--config-file=x.yaml"], "--config-file=x.yaml: the phase and --site choose"],
     [["preview", "1", "--config", "twisterlab-edge:x=1"], "--config: Pulumi would write it into the file"],
-    [["preview", "5"], "phase 5 is not declared yet; declared: 1 (foundation)"],
+    [["preview", "5"], "phase 5 is not declared yet; declared: 0 (stabilise), 1 (foundation)"],
     [["up", "1", "--site", "nowhere"], "no site file Pulumi.nowhere.yaml in "],
     [["up", "1", "--site", "../x"], "a site is named with lower-case letters"],
   ])("%j", async (words, sentence) => {

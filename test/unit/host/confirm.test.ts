@@ -44,7 +44,6 @@ const isOurs = (content = "good, ours") => {
   expect(host.mode(FILE)).toBe("640");
   expect(host.list("etc")).toEqual(["service.conf"]);
 };
-const armed = () => host.list("state/armed");
 
 describe("a change that its service does not take", () => {
   test("is undone, which the exit code tells", () => {
@@ -54,7 +53,7 @@ describe("a change that its service does not take", () => {
     expect(stderr).toContain("failed, the old state is back");
     isAsBefore();
     expect(host.read("running")).toBe("good, by hand");
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
     expect(host.read("journal")).toContain(
       "file: undone, because the change failed; the old state is back and healthy",
     );
@@ -101,7 +100,7 @@ describe("a change that its service does not take", () => {
     expect(code).toBe(65);
     expect(stderr).toContain("nobody would undo the change");
     isAsBefore();
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
   });
 });
 
@@ -112,7 +111,7 @@ describe("a change that is to be confirmed", () => {
     expect(host.read("systemctl")).toBe("restart twisterlab-edge-revert.service\n");
     host.wait(4);
     expect(confirm()).toMatchObject({ code: 0, stdout: "file is confirmed\n" });
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
     host.wait(1000);
     expect(watch().code).toBe(0);
     isOurs();
@@ -136,7 +135,7 @@ describe("a change that is to be confirmed", () => {
     expect(code).toBe(70);
     expect(stderr).toContain("file was not healthy when it was to be confirmed");
     isAsBefore();
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
   });
 
   test("says that help is needed when it is sick before and after", () => {
@@ -206,6 +205,15 @@ describe("a change that undid itself", () => {
     expect(observed()).toEqual({ revision: 1, armed: false });
   });
 
+  test("brings back, when it is put again and taken out, what was there by then", () => {
+    put("good, ours");
+    watch();
+    host.write(FILE, "good, by hand, later");
+    put("good, ours");
+    expect(undo().code).toBe(0);
+    expect(host.read(FILE)).toBe("good, by hand, later");
+  });
+
   test("is forgiven when somebody has set it by hand since", () => {
     put("good, ours");
     watch();
@@ -273,7 +281,7 @@ describe("the watching service", () => {
     expect(watch().code).toBe(0);
     expect(host.read("journal")).toContain("AND THE OLD STATE DID NOT COME BACK HEALTHY: it needs help");
     expect(host.read(FILE)).toBe("broken long ago");
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
   });
 });
 
@@ -316,7 +324,7 @@ describe("a boot before the confirmation", () => {
     put("good, ours");
     bootUp();
     isAsBefore();
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
     expect(host.read("journal")).toBe("0 file: undone at boot, because nobody had confirmed it\n");
     // systemd read its units and fstab before we changed them back.
     expect(host.read("systemctl")).toBe("daemon-reload\n");
@@ -352,7 +360,7 @@ describe("a boot before the confirmation", () => {
     bootUp();
     isAsBefore();
     expect(host.read("journal")).toContain("a-broken: NOT UNDONE AT BOOT: it needs help");
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
   });
 
   test("that itself was cut off is no harm: the next one does the rest", () => {
@@ -361,10 +369,10 @@ describe("a boot before the confirmation", () => {
     host.stub("report_reverted() { kill -KILL $$; }");
     host.run("revert-at-boot");
     host.stub('report_reverted() { echo "$1: $3" >> $RUN/journal; }');
-    expect(armed()).toEqual(["file"]);
+    expect(host.armed()).toEqual(["file"]);
     expect(host.run("revert-at-boot").code).toBe(0);
     isAsBefore();
-    expect(armed()).toEqual([]);
+    expect(host.armed()).toEqual([]);
   });
 });
 
@@ -460,7 +468,7 @@ describe("a host whose verb is killed anywhere", () => {
         expect(watch().code).toBe(0);
         expect(host.read(FILE)).toBe("good, by hand");
         expect(host.read("running")).toBe("good, by hand");
-        expect(armed()).toEqual([]);
+        expect(host.armed()).toEqual([]);
       },
     ] as [string, () => void],
     [
@@ -473,7 +481,7 @@ describe("a host whose verb is killed anywhere", () => {
         expect(watch().code).toBe(0);
         expect(host.read("journal") ?? "").not.toContain("NOT");
         expect(host.read("running")).toBe("good, by hand");
-        expect(armed()).toEqual([]);
+        expect(host.armed()).toEqual([]);
       },
     ] as [string, () => void],
   ])("during the first put is put right %s", (_, recover) => {

@@ -249,7 +249,7 @@ describe("observer-account", () => {
   beforeEach(() => {
     // /etc/passwd is the file \`account\`, /etc/shadow the file \`password\`.
     host = scratchHost(`
-      getent() { cat -- "$RUN/account" 2> /dev/null || return 2; }
+      getent() { [[ -e $RUN/account ]] && printf '%s\\n' "$(< "$RUN/account")" || return 2; }
       passwd() { printf 'twisterlab-observer %s 2026-11-21 -1 -1 -1 -1\\n' "$(< "$RUN/password")"; }
       useradd() { printf 'useradd %s\\n' "$*" >> "$RUN/done"; echo "twisterlab-observer:x:989:65534:c:${HOME}:/bin/sh" > "$RUN/account"; echo L > "$RUN/password"; }
       usermod() { printf 'usermod %s\\n' "$*" >> "$RUN/done"; useradd > /dev/null; }

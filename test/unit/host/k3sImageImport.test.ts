@@ -173,7 +173,7 @@ describe("on the host", () => {
             for file in *; do
               [[ -e $file ]] || continue
               read -r id pinned < "$file"
-              images+=",{\\"id\\": \\"$id\\", \\"repoTags\\": [\\"\${file//_//}\\"], \\"pinned\\": $pinned}"
+              [[ $file == sha256:* ]] || images+=",{\\"id\\": \\"$id\\", \\"repoTags\\": [\\"\${file//_//}\\"], \\"pinned\\": $pinned}"
             done
             printf '{"images": [%s]}\\n' "\${images#,}"
           ) ;;
@@ -184,13 +184,20 @@ describe("on the host", () => {
               read -r name id
               cat > /dev/null
               [[ ! -e $RUN/other-id ]] || id=$(< "$RUN/other-id")
-              echo "$id false" > "$(file_of containerd "docker.io/$name")" ;;
-            "list --quiet") ls -- "$RUN/containerd" | tr _ / ;;
+              echo "$id false" > "$(file_of containerd "docker.io/$name")"
+              # As Kubernetes does as soon as it hears of an image.
+              echo "$id false" > "$RUN/containerd/$id" ;;
+            list)
+              echo "REF TYPE DIGEST SIZE PLATFORMS LABELS"
+              for file in "$RUN"/containerd/*; do
+                [[ ! -e $file ]] || (read -r id _ < "$file"; name=\${file##*/}; echo "\${name//_//} manifest digest-of-$id 1 MiB linux/amd64 -")
+              done ;;
             label*) [[ ! -e $RUN/no-labels ]] || return 0
               read -r id _ < "$(file_of containerd "$2")"
               echo "$id true" > "$(file_of containerd "$2")" ;;
             tag*) cp -- "$(file_of containerd "$3")" "$(file_of containerd "$4")" ;;
             rm*) rm -- "$(file_of containerd "$2")" ;;
+            *) return 1 ;;
           esac ;;
       esac
     }`;
@@ -209,10 +216,16 @@ describe("on the host", () => {
   const inDocker = (imageId: string) => {
     host.write("docker/twisterlab_mcp-unified:dev", `${imageId}\n`);
   };
+  /** By name: ID and whether it is pinned. */
   const inK3s = () =>
     Object.fromEntries(
-      host.list("containerd").map((name) => [name.replaceAll("_", "/"), host.read(`containerd/${name}`)?.trim()]),
+      host
+        .list("containerd")
+        .filter((name) => !name.startsWith("sha256:"))
+        .map((name) => [name.replaceAll("_", "/"), host.read(`containerd/${name}`)?.trim()]),
     );
+  /** What Kubernetes keeps under an ID. */
+  const ids = () => host.list("containerd").filter((name) => name.startsWith("sha256:"));
 
   test("an image is imported, verified and pinned, once", () => {
     expect(host.run("k3s-image import", input({ id: id("a") }))).toEqual({
@@ -323,8 +336,10 @@ describe("on the host", () => {
 
     test("removes what was imported", () => {
       host.run("k3s-image import", input());
+      expect(ids()).toEqual([id("a")]);
       expect(host.run("k3s-image undo", input()).stdout).toBe(`removed ${NAME}\n`);
       expect(inK3s()).toEqual({});
+      expect(ids()).toEqual([]);
       expect(host.list("state/items")).toEqual([]);
     });
 
@@ -336,9 +351,19 @@ describe("on the host", () => {
         [`${NAME}-before-twisterlab-edge`]: `${id("0")} true`,
       });
       inDocker(id("b"));
-      host.run("k3s-image import", input());
+      expect(host.run("k3s-image import", input()).code).toBe(0);
       expect(host.run("k3s-image undo", input()).stdout).toBe(`brought back the image ${NAME} of before us\n`);
       expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
+      // The first of ours went when the second came.
+      expect(ids()).toEqual([]);
+    });
+
+    test("leaves an image that somebody has under another name as well", () => {
+      host.run("k3s-image import", input());
+      host.write("containerd/docker.io_library_other:1", `${id("a")} false\n`);
+      host.run("k3s-image undo", input());
+      expect(inK3s()).toEqual({ "docker.io/library/other:1": `${id("a")} false` });
+      expect(ids()).toEqual([id("a")]);
     });
 
     test("leaves an image that was there before us", () => {

@@ -283,7 +283,7 @@ describe("fstab is whole", () => {
         expect(host.run("revert-at-boot").code).toBe(0);
         expect(watch().code).toBe(0);
         isAsBefore();
-        expect(host.list("state/armed")).toEqual([]);
+        expect(host.armed()).toEqual([]);
       },
     ] as [string, () => void],
   ])("after a put that was killed anywhere, and put right by %s", (_, recover) => {
