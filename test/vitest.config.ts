@@ -8,7 +8,15 @@ export default defineConfig({
     // The default leaves a core idle, and there are two.
     maxWorkers: 2,
     projects: [
-      { extends: true, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          // Those of the host's scripts start hundreds of processes.
+          testTimeout: 30_000,
+        },
+      },
       {
         extends: true,
         test: {
@@ -28,6 +36,8 @@ export default defineConfig({
           // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.
           testTimeout: 600_000,
           hookTimeout: 900_000,
+          // One emulated machine takes both cores.
+          fileParallelism: false,
         },
       },
     ],

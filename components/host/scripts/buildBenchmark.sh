@@ -25,6 +25,7 @@ build_benchmark_run() {
   # It may take longer than a lease is given. Without the lock of this verb, and gone when the verb is.
   (while sleep 60 && kill -0 $$ 2> /dev/null; do renew_lease; done) 2> /dev/null 9>&- &
   keeper=$!
+  remove_at_exit "$record/result.new"
   measure_builds "$record" > "$record/result.new" || measured=$?
   kill "$keeper" 2> /dev/null || true
   drop_benchmark_tag "$record"

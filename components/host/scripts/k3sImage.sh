@@ -5,7 +5,7 @@
 # Parameters: item, image (as Docker calls it), name (as containerd does), source (`docker` or `archive`), archive (its
 # path), id (`sha256:...`; left out: the one that Docker has).
 # The item's record has `name`, `id` of what we imported last, and `original`: what stood under the name before us, `no`
-# (nothing), `same` (the very image) or `kept`, as NAME-before-twisterlab-edge. While an import is under way, what it
+# (nothing), `same` (the very image), `kept` or `kept pinned`, as NAME-before-twisterlab-edge. While an import is under way, what it
 # replaces is kept as NAME-previous-twisterlab-edge, and `previous` says whether there was anything.
 
 readonly BEFORE_US=-before-twisterlab-edge
@@ -68,8 +68,10 @@ k3s_image_undo() {
     say "$name was there before us, and stays"
   elif [[ -e $record/id ]] && ! is_k3s_image "$name" "$(< "$record/id")"; then
     say "$name is another image by now, and stays"
-  elif [[ $original == kept ]]; then
+  elif [[ $original == kept* ]]; then
     tag_k3s_image "$name$BEFORE_US" "$name"
+    # It was pinned to be kept for this.
+    [[ $original == *pinned ]] || timeout 60 k3s ctr --namespace k8s.io images label "$name" io.cri-containerd.pinned= > /dev/null
     [[ ! -e $record/id ]] || sweep_k3s_image "$(< "$record/id")"
     say "brought back the image $name of before us"
   else
@@ -140,7 +142,7 @@ stream_image() {
 archive_facts() {
   need archive
   [[ -f ${PARAM[archive]} ]] || refuse "${PARAM[archive]} is not there"
-  python3 - "${PARAM[archive]}" "${PARAM[image]}" "${PARAM[name]}" << 'PY' || refuse "${PARAM[archive]} is not an archive of docker save with ${PARAM[image]} and nothing else in it"
+  python3 - "${PARAM[archive]}" "${PARAM[image]}" "${PARAM[name]}" 2> /dev/null << 'PY' || refuse "${PARAM[archive]} is not an archive of docker save with ${PARAM[image]} and nothing else in it"
 import json, re, sys, tarfile
 path, *names = sys.argv[1:]
 size, manifest = 0, []
@@ -191,13 +193,16 @@ pin_k3s_image() {
   wait_until 30 is_pinned_k3s_image "$1" || fail "Kubernetes does not see that $1 is pinned"
 }
 
-# keep_k3s_image NAME SUFFIX: a second name, pinned, for what stands under the first; says `kept`, or `no` when nothing does.
+# keep_k3s_image NAME SUFFIX: a second name, pinned, for what stands under the first; says `kept`, `kept pinned` when it
+# was pinned already, or `no` when there is nothing.
 keep_k3s_image() {
   if ! has_k3s_image "$1"; then
     printf 'no'
     return 0
   fi
-  tag_k3s_image "$1" "$1$2" && pin_k3s_image "$1$2" && printf 'kept'
+  local kept=kept
+  ! is_pinned_k3s_image "$1" || kept='kept pinned'
+  tag_k3s_image "$1" "$1$2" && pin_k3s_image "$1$2" && printf '%s' "$kept"
 }
 
 has_k3s_image() {

@@ -15,9 +15,9 @@ observe() {
   section memory grep MemTotal /proc/meminfo
   section disks lsblk --json --bytes --output NAME,TYPE,SIZE,SERIAL,PKNAME,FSTYPE,MOUNTPOINT
   section mounts findmnt --json --bytes --real --output TARGET,SOURCE,FSTYPE,OPTIONS,SIZE,USED
-  section volume-groups vgs --reportformat json --units b --nosuffix --options vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count
-  section logical-volumes lvs --reportformat json --units b --nosuffix --options vg_name,lv_name,lv_size,lv_layout
-  section physical-volumes pvs --reportformat json --units b --nosuffix --options pv_name,vg_name,pv_size,pv_free
+  section volume-groups vgs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count
+  section logical-volumes lvs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options vg_name,lv_name,lv_size,lv_layout
+  section physical-volumes pvs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options pv_name,vg_name,pv_size,pv_free
   section default-route ip -json -4 route show default
   section host-key cat /etc/ssh/ssh_host_ed25519_key.pub
   section docker-version docker version --format '{{.Server.Version}}'
@@ -39,6 +39,9 @@ observe() {
   tell_sections
   printf '== end\n'
 }
+
+# Where LVM has no backup of its metadata yet, a mere report would write one.
+readonly WRITE_NOTHING='backup { backup = 0 archive = 0 }'
 
 # section NAME COMMAND...: a heading and the command's output; a command that fails leaves no section. All of them are asked
 # at once and told in this order: most of the time is waiting for somebody's answer.

@@ -194,7 +194,7 @@ describe("on the host", () => {
               done ;;
             label*) [[ ! -e $RUN/no-labels ]] || return 0
               read -r id _ < "$(file_of containerd "$2")"
-              echo "$id true" > "$(file_of containerd "$2")" ;;
+              if [[ $3 == *=pinned ]]; then echo "$id true"; else echo "$id false"; fi > "$(file_of containerd "$2")" ;;
             tag*) cp -- "$(file_of containerd "$3")" "$(file_of containerd "$4")" ;;
             rm*) rm -- "$(file_of containerd "$2")" ;;
             *) return 1 ;;
@@ -353,9 +353,16 @@ describe("on the host", () => {
       inDocker(id("b"));
       expect(host.run("k3s-image import", input()).code).toBe(0);
       expect(host.run("k3s-image undo", input()).stdout).toBe(`brought back the image ${NAME} of before us\n`);
-      expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
+      expect(inK3s()).toEqual({ [NAME]: `${id("0")} false` });
       // The first of ours went when the second came.
       expect(ids()).toEqual([]);
+    });
+
+    test("brings back the pin of an image that had one", () => {
+      host.write("containerd/docker.io_twisterlab_mcp-unified:dev", `${id("0")} true\n`);
+      host.run("k3s-image import", input());
+      host.run("k3s-image undo", input());
+      expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
     });
 
     test("leaves an image that somebody has under another name as well", () => {
@@ -399,7 +406,7 @@ describe("on the host", () => {
           [`${NAME}-before-twisterlab-edge`]: `${id("0")} true`,
         });
         expect(host.run("k3s-image undo", input()).code).toBe(0);
-        expect(inK3s()).toEqual({ [NAME]: `${id("0")} true` });
+        expect(inK3s()).toEqual({ [NAME]: `${id("0")} false` });
       });
     },
     KILL_TIMEOUT,
