@@ -32,11 +32,21 @@ export default defineConfig({
         extends: true,
         test: {
           name: "host",
-          include: ["test/host/**/*.test.ts"],
+          include: ["test/host/*.test.ts"],
           // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.
           testTimeout: 600_000,
           hookTimeout: 900_000,
           // One emulated machine takes both cores.
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "campaign",
+          include: ["test/host/campaign/*.test.ts"],
+          testTimeout: 900_000,
+          hookTimeout: 1_800_000,
           fileParallelism: false,
         },
       },

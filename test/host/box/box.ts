@@ -142,12 +142,17 @@ export class Box {
     const machine = await this.#switchOn("saved", this.#disks.slice(0, 3));
     await this.#up(async () => {
       const root = await this.#connect();
-      // It was saved some time ago, and its clock has not noticed.
-      await root.run(`date --set @${(Date.now() / 1000).toFixed(3)}`);
-      for (const [position, spare] of spares.entries()) {
-        await machine.addDisk(spare, 3 + position);
-        const there = `lsblk --noheadings --output SERIAL | grep -q ${spare.serial}`;
-        await root.run(`timeout 30 sh -c 'until ${there}; do sleep 0.1; done'`);
+      await root.run(SET_CLOCK, String(Date.now() / 1000));
+      for (const [index, spare] of spares.entries()) {
+        const id = 3 + index;
+        await machine.addDisk(spare, id);
+        // The machine looks for disks only when it is told to.
+        const scan = `echo '0 ${id} 0' > /sys/class/scsi_host/host0/scan`;
+        const there = `lsblk --noheadings --output SERIAL | grep --quiet ${spare.serial}`;
+        const { code } = await root.run(`${scan} && timeout 30 sh -c 'until ${there}; do sleep 0.1; done'`);
+        if (code !== 0) {
+          throw new Error(`The disk ${spare.serial} did not appear.`);
+        }
       }
     });
   }
@@ -194,6 +199,14 @@ async function canResume(image: Image, say: (line: string) => void): Promise<boo
   say(`Booting the box: its saved state is of another QEMU (${image.warm.qemu}, here ${qemu}).`);
   return false;
 }
+
+/**
+ * The machine was saved some time ago, and its clock has not noticed. logrotate's timer would take the jump over midnight
+ * as a reason to start, in the middle of a test.
+ */
+const SET_CLOCK =
+  "systemctl stop logrotate.timer; read now; date --set @$now; touch /var/lib/systemd/timers/stamp-logrotate.timer; " +
+  "systemctl start logrotate.timer";
 
 const PREFIX = "twisterlab-box-";
 

@@ -67,11 +67,9 @@ const GUEST_PACKAGES = [
   ...["docker.io", "docker-cli", "containerd", "runc", "busybox-static"],
 ];
 
-const PACKAGES: readonly SystemCommand[] = [
-  ...MACHINE_PACKAGES,
+const BUILD_PACKAGES: readonly SystemCommand[] = [
   { command: "mmdebstrap", debianPackage: "mmdebstrap" },
   { command: "mkfs.ext4", debianPackage: "e2fsprogs" },
-  { command: "xz", debianPackage: "xz-utils" },
 ];
 
 const HERE = import.meta.dirname;
@@ -86,7 +84,7 @@ const CACHE_VARIABLE = "TWISTERLAB_EDGE_CACHE";
 const KEEP_DAYS = 14;
 
 /** Milliseconds that a machine may take to boot, on a busy computer. */
-export const BOOT_LIMIT = 300_000;
+export const BOOT_LIMIT = 600_000;
 
 /**
  * Builds the image unless it is there: a few minutes, once. Safe when two processes ask for it at once.
@@ -98,6 +96,10 @@ export async function ensureImage({ say = toStandardError }: ImageOptions = {}):
   const images = join(process.env[CACHE_VARIABLE] ?? userFolders().cache, "edgeserver-vm");
   const folder = join(images, inputsHash());
   if (!existsSync(folder)) {
+    if (process.getuid?.() !== 0) {
+      throw new Error("Only root can build the image of the virtual EdgeServer: run this once with sudo.");
+    }
+    requireSystemPackages(BUILD_PACKAGES);
     mkdirSync(images, { recursive: true });
     await alone(images, say, async () => {
       if (!existsSync(folder)) {
@@ -139,7 +141,11 @@ interface ImageRecord {
   qemu: string;
 }
 
-const KERNEL_OPTIONS = "console=ttyS0 quiet mitigations=off";
+/** The disks get their letters in order (guest/etc/initramfs-tools); a busy computer is no reason to give up booting. */
+const KERNEL_OPTIONS = [
+  "console=ttyS0 quiet mitigations=off scsi_mod.scan=manual",
+  `systemd.default_device_timeout_sec=${BOOT_LIMIT / 1000} systemd.default_timeout_start_sec=${BOOT_LIMIT / 1000}`,
+].join(" ");
 
 /** Version of the QEMU on this computer: only the same one goes on from a state that it has saved. */
 export async function qemuVersion(): Promise<string> {
@@ -185,10 +191,6 @@ export async function bootEnded(root: SshConnection): Promise<string> {
 }
 
 async function build(folder: string, say: (line: string) => void): Promise<void> {
-  if (process.getuid?.() !== 0) {
-    throw new Error("Only root can build the image of the virtual EdgeServer: run this once with sudo.");
-  }
-  requireSystemPackages(PACKAGES);
   const mirror = await debianMirror();
   const staging = `${folder}.building`;
   rmSync(staging, { recursive: true, force: true });
@@ -235,6 +237,7 @@ async function makeRoot(staging: string, mirror: string, detail: (text: string) 
     ...["man", "locale", "doc"].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
     `--include=${GUEST_PACKAGES.join(",")}`,
     '--setup-hook=umask 022; cp -r --no-preserve=all "$GUEST_FILES/." "$1"',
+    '--setup-hook=chmod -R +x "$1/etc/initramfs-tools/scripts"',
     '--customize-hook=mkdir -p "$1/usr/local/lib/k3s" && cp "$K3S"/k3s* "$1/usr/local/lib/k3s/"',
     '--customize-hook=chroot "$1" bash -s < "$SETUP"',
     ...["trixie", root, `deb ${mirror} trixie main`, `deb ${mirror} bookworm main`],
@@ -247,13 +250,15 @@ async function makeRoot(staging: string, mirror: string, detail: (text: string) 
     TWISTER_PUBLIC_KEY: keys.twister.publicKey,
     ROOT_PUBLIC_KEY: keys.root.publicKey,
   };
-  await run("mmdebstrap", args, {
+  // Mounts that it makes and processes that it starts end with it, even when it is killed.
+  const isolated = ["--mount", "--pid", "--fork", "--kill-child", "mmdebstrap"];
+  await run("unshare", [...isolated, ...args], {
     env,
     detail: (line) => {
       detail(line.replace(/^I: /, ""));
     },
   });
-  // Last: mmdebstrap empties this one, as a system that many are to be copied from should have it.
+  // Only now: mmdebstrap empties this file, as a system that is to be copied should have it.
   writeFileSync(join(root, "etc/machine-id"), `${machineId}\n`);
   writeFileSync(join(root, "etc/fstab"), fstab());
   writeFileSync(join(root, "usr/local/lib/box/layout"), installVariables());
@@ -447,9 +452,10 @@ interface RunOptions {
   detail?: (line: string) => void;
 }
 
-/** Runs a program and returns its standard output. @throws Error with the end of its standard error. */
+/** Runs a program, for no longer than we run, and returns its standard output. @throws Error with the end of its errors. */
 async function run(command: string, args: readonly string[], { cwd, env, detail }: RunOptions = {}): Promise<string> {
-  const child = spawn(systemCommandPath(command), args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const words = ["--pdeathsig", "TERM", systemCommandPath(command), ...args];
+  const child = spawn(systemCommandPath("setpriv"), words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   const lines: string[] = [];
@@ -462,7 +468,7 @@ async function run(command: string, args: readonly string[], { cwd, env, detail 
     child.once("close", resolve);
   });
   if (code !== 0) {
-    throw new Error(`${command} ${args[0] ?? ""} failed: ${lines.slice(-15).join("\n")}`);
+    throw new Error(`${command} failed: ${lines.slice(-15).join("\n")}`);
   }
   return output;
 }

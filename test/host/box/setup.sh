@@ -37,5 +37,5 @@ systemctl --quiet enable systemd-networkd k3s
 # What a machine that lives for minutes does not need, and what would start in the middle of a test; tmp.mount, because
 # Ubuntu's /tmp is on the root file system.
 systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
-  e2scrub_reap.service xfs_scrub_all.timer fstrim.timer getty@tty1.service serial-getty@ttyS0.service \
-  systemd-networkd-wait-online.service tmp.mount
+  e2scrub_reap.service xfs_scrub_all.timer fstrim.timer getty@tty1.service serial-getty@ttyS0.service tmp.mount \
+  systemd-networkd-wait-online.service systemd-pstore.service modprobe@drm.service modprobe@efi_pstore.service

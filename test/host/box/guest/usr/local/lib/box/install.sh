@@ -16,6 +16,7 @@ mountpoint -q /sys || mount -t sysfs sysfs /sys
 mountpoint -q /dev || mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
+# shellcheck source=/dev/null
 source "$(dirname "$0")/layout"
 
 disk_with_serial() {
@@ -33,7 +34,7 @@ disk_with_serial() {
 # No udevd runs: LVM makes its device nodes itself.
 lvm_config='activation { udev_sync=0 udev_rules=0 } devices { obtain_device_list_from_udev=0 } backup { backup=0 archive=0 }'
 # The disks of a new machine are empty: nothing to erase, and nothing for the kernel to fill with zeros later.
-empty=(-q -E assume_storage_prezeroed=1,nodiscard)
+empty=(-q -E 'assume_storage_prezeroed=1,nodiscard')
 
 system=$(disk_with_serial "$SYSTEM_SERIAL")
 # As Ubuntu's installer does on a machine without UEFI: boot loader, /boot, physical volume.

@@ -1,10 +1,9 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "./support/faults.ts";
+import { faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "../support/faults.ts";
 
-// The whole fault campaign, behind `npm run test:campaign`: hours, where the test command has a sample. Its last line counts
-// what was injected, survived and lost.
+// The fault campaign, behind `npm run test:campaign`: hours. Its last line counts what was injected, survived and lost.
 const { values } = parseArgs({
   options: {
     cuts: { type: "string", default: "100" },

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { itemStates, type ItemStates } from "../support/itemStates.ts";
+import { managedBox, type ManagedBox } from "../support/managedBox.ts";
+
+/** What phases 0 and 1 did, re-read without our scripts; what somebody changes by hand, and how to go back. */
+let edge: ManagedBox;
+let old: ItemStates;
+
+beforeAll(async () => {
+  // The benchmark reads for a minute and changes nothing.
+  edge = await managedBox({ changes: [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]] });
+  old = await itemStates(edge);
+  await edge.succeed("up", 0, "--skip-preview");
+  await edge.succeed("up", 1, "--skip-preview");
+});
+
+afterAll(async () => {
+  await edge.stop();
+});
+
+describe("what phases 0 and 1 did", () => {
+  test.each([
+    ["lvs --noheadings --units g -o lv_size ubuntu-vg/ubuntu-lv", /^150\.00g$/],
+    ["findmnt -no OPTIONS /", /noatime/],
+    ["grep ' / ' /etc/fstab", /noatime,nodiratime/],
+    ["systemd-analyze cat-config systemd/journald.conf | grep '^SystemMaxUse=' | tail -1", /^SystemMaxUse=500M$/],
+    ["docker info --format '{{.LiveRestoreEnabled}} {{.Driver}}'", /^true overlay2$/],
+    ["logrotate --debug /etc/logrotate.conf 2>&1 | grep -c 'duplicate log entry' || true", /^0$/],
+    [
+      "systemctl is-active twisterlab-edge-disk-alert.timer logrotate.timer k3s docker",
+      /^active\nactive\nactive\nactive$/,
+    ],
+    ["visudo --check --quiet && stat -c '%a %U' /etc/sudoers.d/twisterlab-edge", /^440 root$/],
+    ["stat -c '%a' /etc/rancher/k3s/registries.yaml", /^600$/],
+    ["ls -A /var/lib/twisterlab-edge/armed", /^$/],
+    ["find /run /tmp /var/tmp -xdev -name '*twisterlab*' ! -name 'twisterlab-edge-tests'", /^$/],
+  ])("%s", async (command, expected) => {
+    expect((await edge.read(command)).trim()).toMatch(expected);
+  });
+
+  test("leaves no secret on a command line or in plain state", async () => {
+    const password = (await edge.read("awk '/password:/ { print $2 }' /etc/rancher/k3s/registries.yaml"))
+      .trim()
+      .replaceAll('"', "");
+    expect(password.length).toBeGreaterThan(20);
+    const state = await edge.edge.run("grep", [
+      "--recursive",
+      "--files-with-matches",
+      password,
+      edge.edge.home,
+      edge.edge.folder,
+    ]);
+    expect(state.stdout).toBe("");
+    expect(await edge.read(`journalctl --no-pager | grep -c -- '${password}' || true`)).toBe("0\n");
+  });
+});
+
+describe("what somebody changed by hand", () => {
+  const byHand: Record<string, string> = {
+    "journald-limit-conf": "rm /etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
+    "log-rotation-stanza": "chmod 600 /etc/logrotate.d/rsyslog",
+    "disk-alert-timer": "systemctl disable --now --quiet twisterlab-edge-disk-alert.timer",
+    "kubelet-yaml": "echo '# a remark' >> /etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+    "mount-options": "sed -i 's/,noatime,nodiratime//' /etc/fstab",
+    "docker-daemon-json":
+      'sed -i \'s/"max-concurrent-downloads": 3/"max-concurrent-downloads": 9/\' /etc/docker/daemon.json',
+    "k3s-registries-yaml": "echo '# a remark' >> /etc/rancher/k3s/registries.yaml",
+  };
+
+  test("shows as drift, item by item, without a secret, and in the preview with both values", async () => {
+    await edge.read(Object.values(byHand).join("\n"));
+    const differing: string[] = [];
+    for (const phase of [0, 1]) {
+      const { code, items } = await edge.drift(phase);
+      expect(code).toBe(20);
+      differing.push(...items.filter(({ state }) => state === "differs").map(({ name }) => name));
+      const registries = items.find(({ name }) => name === "k3s-registries-yaml");
+      expect(registries?.observed ?? "[secret]").toContain("[secret]");
+    }
+    expect(differing.sort()).toEqual(Object.keys(byHand).sort());
+    expect(await edge.succeed("preview", 1)).toContain("max-concurrent-downloads 9 -> 3");
+  });
+
+  test("is mended by up", async () => {
+    for (const phase of [0, 1]) {
+      await edge.succeed("up", phase, "--skip-preview");
+      expect((await edge.drift(phase)).items.filter(({ state }) => state !== "in sync")).toEqual([]);
+    }
+  });
+});
+
+describe("going back", () => {
+  test("by taking one item out of the site file brings that one back", async () => {
+    edge.edge.edit([[["twisterlab-edge:phase1", "docker"], undefined]]);
+    await edge.succeed("up", 1, "--skip-preview");
+    const now = await itemStates(edge);
+    expect(now["daemon.json"]).toBe(old["daemon.json"]);
+    expect(now["fstab"]).not.toBe(old["fstab"]);
+  });
+
+  test("by destroy brings every file back byte for byte; what cannot be undone stays and is listed", async () => {
+    const destroyed = await edge.phase("destroy", 1);
+    expect(destroyed).toMatchObject({ code: 0, stderr: expect.stringContaining("root-volume-apply") as string });
+    expect(await edge.phase("destroy", 0)).toMatchObject({ code: 0 });
+    const now = await itemStates(edge);
+    const changed = Object.keys(old).filter((item) => now[item] !== old[item]);
+    expect(changed).toEqual(["root volume"]);
+  });
+});
