@@ -107,7 +107,11 @@ find /etc /usr /opt /root /home /srv /boot /var/lib/twisterlab-edge /var/lib/ran
   -path /var/lib/rancher/k3s/agent -prune -o -printf '%p %y %m %U:%G %T@ %l\n' 2> /dev/null | sort
 find /etc /usr/local /root /home /var/lib/twisterlab-edge -xdev -type f -print0 2> /dev/null | sort -z | xargs -0 sha256sum
 find /run /tmp /var/tmp -xdev -name '*twisterlab*' | sort
-pvs --noheadings --units b; vgs --noheadings --units b -o +vg_seqno; lvs --noheadings --units b
+# A report of LVM's writes a backup of its metadata where there is none.
+quiet='backup { backup = 0 archive = 0 }'
+pvs --noheadings --units b --config "$quiet"
+vgs --noheadings --units b --config "$quiet" -o +vg_seqno
+lvs --noheadings --units b --config "$quiet"
 findmnt --real --noheadings --output TARGET,SOURCE,FSTYPE,OPTIONS
 systemctl list-unit-files --no-legend --no-pager
 systemctl list-units --all --no-legend --no-pager --plain 'docker*' 'k3s*' 'twisterlab*' '*.timer' | awk '{ print $1, $2, $3, $4 }'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fingerprint, managedBox, type ManagedBox } from "./support/managedBox.ts";
+import { fingerprint, managedBox, type ManagedBox } from "../support/managedBox.ts";
 
 /** The main path: a fresh EdgeServer, phases 0 and 1 applied, what they did re-read without our scripts, and taken back. */
 let edge: ManagedBox;
