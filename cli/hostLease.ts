@@ -25,10 +25,7 @@ export function holdHost(site: Site, stack: string): HostHold {
       try {
         await takeLease(target(), owner);
       } catch (error) {
-        throw new Failure(
-          `nothing was changed: ${(error as Error).message} (npm run doctor shows who has the host, and can break that)`,
-          EXIT.error,
-        );
+        throw new Failure(`nothing was changed: ${(error as Error).message}`, EXIT.error);
       }
     },
     release: async () => {

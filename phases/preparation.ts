@@ -39,11 +39,7 @@ export async function withHost(
     try {
       await takeLease(applyTarget(settings, key), settings.leaseOwner ?? leaseOwner(pulumi.getStack()));
     } catch (error) {
-      const { message } = error as Error;
-      const wayOut = message.includes("is held by")
-        ? " (npm run doctor shows who has the host, and can break that)"
-        : "";
-      throw new pulumi.RunError(`nothing was applied: ${message}${wayOut}`);
+      throw new pulumi.RunError(`nothing was applied: ${(error as Error).message}`);
     }
   }
 

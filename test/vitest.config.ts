@@ -13,7 +13,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
-          // Those of the host's scripts start hundreds of processes.
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "scripts",
+          include: ["test/scripts/*.test.ts"],
+          // Hundreds of processes each, and some a timeout that has to pass.
           testTimeout: 30_000,
         },
       },

@@ -25,9 +25,13 @@ export async function takeLease(target: HostTarget, owner: string): Promise<void
   try {
     await take();
   } catch (error) {
-    const holder = /the host is held by '([^']+)'/.exec((error as Error).message)?.[1];
-    if (holder === undefined || !isGone(holder)) {
+    const { message } = error as Error;
+    const holder = /the host is held by '([^']+)'/.exec(message)?.[1];
+    if (holder === undefined) {
       throw error;
+    }
+    if (!isGone(holder)) {
+      throw new Error(`${message} (npm run doctor shows who has the host, and can break that)`, { cause: error });
     }
     await breakLease(target, holder);
     await take();

@@ -25,7 +25,8 @@ export async function runVitest(
   try {
     const { code, output } = await run(
       ["vitest", "run", "--config", "test/vitest.config.ts", "--project", project]
-        .concat(["--reporter=default", "--reporter=json", `--outputFile.json=${report}`])
+        // One that tells each test as it ends: some take minutes.
+        .concat([`--reporter=${live ? "verbose" : "default"}`, "--reporter=json", `--outputFile.json=${report}`])
         .concat(words),
       live,
     );

@@ -14,13 +14,13 @@ build_benchmark_run() {
   [[ -f $context/${PARAM[dockerfile]} ]] || refuse "$context has no ${PARAM[dockerfile]}"
   record=$(item_folder "${PARAM[item]}")
   inputs="$context ${PARAM[dockerfile]} ${PARAM[full_below]} ${PARAM[cached_below]}"
-  if [[ -e $record/result && $(< "$record/inputs") == "$inputs" ]]; then
+  if [[ -e $record/result && -e $record/inputs && $(< "$record/inputs") == "$inputs" ]]; then
     cat -- "$record/result"
     return 0
   fi
   timeout 20 docker info > /dev/null 2>&1 || refuse "Docker does not answer"
   drop_benchmark_tag "$record"
-  printf 'twisterlab-edge/build-benchmark:%s\n' "$(< /proc/sys/kernel/random/uuid)" > "$record/tag"
+  keep "$record/tag" <<< "twisterlab-edge/build-benchmark:$(< /proc/sys/kernel/random/uuid)"
 
   # It may take longer than a lease is given. Without the lock of this verb, and gone when the verb is.
   (while sleep 60 && kill -0 $$ 2> /dev/null; do renew_lease; done) 2> /dev/null 9>&- &
@@ -30,8 +30,9 @@ build_benchmark_run() {
   kill "$keeper" 2> /dev/null || true
   drop_benchmark_tag "$record"
   ((measured == 0)) || fail "$(< "$record/result.new")"
-  printf '%s\n' "$inputs" > "$record/inputs"
-  mv -fT -- "$record/result.new" "$record/result"
+  keep "$record/result" < "$record/result.new"
+  # Last: a result with the inputs of another one is measured again.
+  keep "$record/inputs" <<< "$inputs"
   cat -- "$record/result"
 }
 

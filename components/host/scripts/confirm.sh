@@ -11,6 +11,8 @@
 # must neither undo a change nor keep one for ever.
 
 readonly ARMED=$STATE/armed
+# Room on the disk for the way back, given up when it is gone: a disk that fills up must not keep a bad change in place.
+readonly ROOM=$STATE/room
 # Exit code of a way back that has to wait until the host has booted.
 readonly LATER=75
 # The item that this very verb has armed and not yet brought to an end.
@@ -22,6 +24,10 @@ readonly REVERT_AT_BOOT=twisterlab-edge-revert-at-boot.service
 # when all that going back needs is in the item's record, and before anything else is changed.
 arm() {
   [[ ${PARAM[confirm_within]:-0} =~ ^[0-9]+$ ]] || refuse "confirm_within is no number of seconds"
+  if ! { fallocate --posix --length 1MiB "$ROOM" && sync -- "$ROOM"; } 2> /dev/null; then
+    rm -f -- "$ROOM"
+    refuse "there is no room on the disk of $STATE for the way back"
+  fi
   write_armed "$1" "$2" changing
   ARMING=$1
   # A file that no service reads is replaced in one step: should we die before, the next change or boot tidies up.
@@ -48,6 +54,7 @@ disarm() {
   ARMING=
   rm -f -- "$ARMED/$1" "$ARMED/.$1.new"
   [[ ! -d $ARMED ]] || sync -- "$ARMED"
+  [[ -n $(ls -A -- "$ARMED" 2> /dev/null) ]] || rm -f -- "$ROOM"
 }
 
 write_armed() {
@@ -109,7 +116,8 @@ watch_armed() {
     if is_due "$item"; then
       # The turn tells a verb that works from one that died: it is held as long as the verb lives.
       take_turn_now && {
-        ! is_due "$item" || revert "$item" "$(why_due "$item")" || true
+        # A disk that is read-only now, say, may be another one in a while.
+        ! is_due "$item" || revert "$item" "$(why_due "$item")" || sleep 10
         give_turn_back
       }
     fi
@@ -159,14 +167,16 @@ revert() {
 }
 
 # go_back ITEM now|boot: in a process of its own. In this one bash would not stop at an error, because we ask for the result,
-# and go on to put half a file in its place; and one item that cannot be undone must not keep the others from it.
-go_back() { bash "$0" go-back "$@" 9>&-; }
+# and go on to put half a file in its place; and one item that cannot be undone must not keep the others from it. It has our
+# turn too: should only this process be killed, nobody else changes the host beside it.
+go_back() { bash "$0" go-back "$@"; }
 
 # go-back ITEM now|boot: `now` also puts it to work and proves that it does.
 go_back_itself() {
   local armed
   trap 'rm -f -- "${STAGED[@]}"' EXIT
   mapfile -t armed < "$ARMED/$1"
+  rm -f -- "$ROOM"
   "revert_${armed[0]//-/_}" "$1" "$2"
   [[ $2 == boot ]] || "healthy_${armed[0]//-/_}" "$1"
 }

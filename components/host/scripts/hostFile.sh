@@ -235,13 +235,23 @@ activate_docker() {
   timeout 120 systemctl restart docker && wait_until 60 healthy_docker
 }
 
-# Pods outlive a restart of k3s; the API server is away for some seconds.
+# Pods outlive a restart of k3s; the API server is away for some seconds. Its word that it is ready is no proof: a kubelet
+# that does not accept its flags ends K3s only after that, and systemd starts it again and again.
 activate_k3s() {
-  timeout 300 systemctl restart k3s && wait_until 180 healthy_k3s
+  timeout 300 systemctl restart k3s && wait_until 180 healthy_k3s && stays_up k3s 10 && healthy_k3s
+}
+
+# stays_up SERVICE SECONDS: it runs without being started again.
+stays_up() {
+  local invocation
+  invocation=$(systemctl show --property InvocationID --value "$1")
+  sleep "$2"
+  [[ $(systemctl show --property InvocationID --value "$1") == "$invocation" ]] && systemctl is-active --quiet "$1"
 }
 
 # ---- healthy_NAME PATH: what was activated still works. Changes nothing.
 
 healthy_none() { :; }
 healthy_docker() { timeout 10 docker info > /dev/null 2>&1; }
-healthy_k3s() { timeout 10 k3s kubectl get --raw /readyz > /dev/null 2>&1; }
+# With a broken registries.yaml the API server is ready, and K3s never says that it has started.
+healthy_k3s() { systemctl is-active --quiet k3s && timeout 10 k3s kubectl get --raw /readyz > /dev/null 2>&1; }

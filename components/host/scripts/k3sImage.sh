@@ -24,29 +24,27 @@ k3s_image_import() {
     pin_k3s_image "$name"
     # Of an import that was cut off when it was already done.
     drop_k3s_image "$name$PREVIOUS"
-    [[ -e $record/original ]] || printf 'same\n' > "$record/original"
-    printf '%s\n' "$name" > "$record/name"
-    printf '%s\n' "$wanted" > "$record/id"
+    [[ -e $record/original ]] || keep "$record/original" <<< same
+    keep "$record/name" <<< "$name"
+    keep "$record/id" <<< "$wanted"
     rm -f -- "$record/reverted"
     say "$name is $wanted"
     return 0
   fi
 
   enough_room_for_image
-  printf '%s\n' "$name" > "$record/name"
+  keep "$record/name" <<< "$name"
   if [[ ! -e $record/original || $(< "$record/original") == same ]]; then
     kept=$(keep_k3s_image "$name" "$BEFORE_US")
-    printf '%s\n' "$kept" > "$record/original"
+    keep "$record/original" <<< "$kept"
   fi
   kept=$(keep_k3s_image "$name" "$PREVIOUS")
-  printf '%s\n' "$kept" > "$record/previous"
-  sync -- "$record"
+  keep "$record/previous" <<< "$kept"
   arm "${PARAM[item]}" k3s-image
   stream_image | timeout 3600 k3s ctr --namespace k8s.io images import - > /dev/null || fail "$name was not imported"
   wait_until 30 is_k3s_image "$name" "$wanted" || fail "what was imported as $name is not $wanted"
   pin_k3s_image "$name"
-  printf '%s\n' "$wanted" > "$record/id"
-  sync -- "$record"
+  keep "$record/id" <<< "$wanted"
   await_confirmation "${PARAM[item]}" k3s-image
   drop_k3s_image "$name$PREVIOUS"
   say "imported $name, $wanted"

@@ -196,10 +196,10 @@ describe("up", () => {
     expect((await refused(blind)).message).toBe("nothing was applied: the host was not asked");
   });
 
-  test("is refused while another run has the host, with the way out", async () => {
+  test("is refused while another run has the host", async () => {
     vi.mocked(takeLease).mockRejectedValue(new Error("the host is held by 'anna@desk pid 7 x' for another 9 s"));
     expect((await refused(inSync)).message).toBe(
-      "nothing was applied: the host is held by 'anna@desk pid 7 x' for another 9 s (npm run doctor shows who has the host, and can break that)",
+      "nothing was applied: the host is held by 'anna@desk pid 7 x' for another 9 s",
     );
     expect(observeHost).not.toHaveBeenCalled();
   });

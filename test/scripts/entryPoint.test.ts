@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, symlinkSync, statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { installScript, scriptBundle, sha256 } from "../../../components/host/bundle.ts";
-import { parseFacts } from "../../../components/host/facts.ts";
-import { planHostFile } from "../../../components/host/hostFile.ts";
-import type { Parameters } from "../../../components/host/render/parameters.ts";
-import { Secret } from "../../../components/settings/values/secret.ts";
-import { fileInput, OWNER, scratchHost, type ScratchHost } from "../../support/hostScripts.ts";
+import { installScript, scriptBundle, sha256 } from "../../components/host/bundle.ts";
+import { parseFacts } from "../../components/host/facts.ts";
+import { planHostFile } from "../../components/host/hostFile.ts";
+import type { Parameters } from "../../components/host/render/parameters.ts";
+import { Secret } from "../../components/settings/values/secret.ts";
+import { fileInput, OWNER, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 

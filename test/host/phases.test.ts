@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { itemStates, type ItemStates } from "../support/itemStates.ts";
-import { managedBox, type ManagedBox } from "../support/managedBox.ts";
+import { itemStates, type ItemStates } from "./support/itemStates.ts";
+import { fingerprint, managedBox, type ManagedBox } from "./support/managedBox.ts";
 
-/** What phases 0 and 1 did, re-read without our scripts; what somebody changes by hand, and how to go back. */
+/**
+ * The main path: a fresh EdgeServer, phases 0 and 1 applied, what they did re-read without our scripts, what somebody changes
+ * by hand, and the way back.
+ */
 let edge: ManagedBox;
 let old: ItemStates;
 
@@ -10,12 +13,62 @@ beforeAll(async () => {
   // The benchmark reads for a minute and changes nothing.
   edge = await managedBox({ changes: [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]] });
   old = await itemStates(edge);
-  await edge.succeed("up", 0, "--skip-preview");
-  await edge.succeed("up", 1, "--skip-preview");
 });
 
 afterAll(async () => {
   await edge.stop();
+});
+
+const PHASES = [0, 1];
+
+/** What Pulumi counts at the end of a preview, or of an update, beside `29 unchanged`. */
+const counted = (output: string): string[] =>
+  [...output.matchAll(/^ +[-+~]+ ?(\d+ .+)$/gm)].map(([, count = ""]) => count);
+
+describe("a fresh host", () => {
+  test("is not changed by previews", async () => {
+    const before = await fingerprint(edge);
+    for (const phase of PHASES) {
+      expect(counted(await edge.succeed("preview", phase))).toEqual([expect.stringMatching(/^\d+ to create$/)]);
+    }
+    expect(await fingerprint(edge)).toBe(before);
+  });
+
+  test("differs in every item", async () => {
+    const { code, items } = await edge.drift(1);
+    expect(code).toBe(20);
+    expect(items.filter(({ state }) => state !== "differs").map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe.each(PHASES)("phase %i", (phase) => {
+  test("is applied", async () => {
+    expect(counted(await edge.succeed("up", phase, "--skip-preview"))).toEqual([
+      expect.stringMatching(/^\d+ created$/),
+    ]);
+  });
+
+  test("is in sync afterwards", async () => {
+    const { code, items } = await edge.drift(phase);
+    expect(items.filter(({ state }) => state !== "in sync")).toEqual([]);
+    expect(code).toBe(0);
+  });
+});
+
+describe("a managed host", () => {
+  test("is not changed by previews, which have nothing to do", async () => {
+    const before = await fingerprint(edge);
+    for (const phase of PHASES) {
+      const preview = await edge.succeed("preview", phase);
+      expect(counted(preview)).toEqual([]);
+      expect(preview).toMatch(/\d+ unchanged/);
+    }
+    expect(await fingerprint(edge)).toBe(before);
+  });
+
+  test("is not changed by a second up", async () => {
+    expect(counted(await edge.succeed("up", 0, "--skip-preview"))).toEqual([]);
+  });
 });
 
 describe("what phases 0 and 1 did", () => {
@@ -70,7 +123,7 @@ describe("what somebody changed by hand", () => {
   test("shows as drift, item by item, without a secret, and in the preview with both values", async () => {
     await edge.read(Object.values(byHand).join("\n"));
     const differing: string[] = [];
-    for (const phase of [0, 1]) {
+    for (const phase of PHASES) {
       const { code, items } = await edge.drift(phase);
       expect(code).toBe(20);
       differing.push(...items.filter(({ state }) => state === "differs").map(({ name }) => name));
@@ -82,7 +135,7 @@ describe("what somebody changed by hand", () => {
   });
 
   test("is mended by up", async () => {
-    for (const phase of [0, 1]) {
+    for (const phase of PHASES) {
       await edge.succeed("up", phase, "--skip-preview");
       expect((await edge.drift(phase)).items.filter(({ state }) => state !== "in sync")).toEqual([]);
     }

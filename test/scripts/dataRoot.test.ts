@@ -1,8 +1,8 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { renderParameters } from "../../../components/host/render/parameters.ts";
-import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../../support/hostScripts.ts";
-import { requireSystemPackages } from "../../support/systemPackages.ts";
+import { renderParameters } from "../../components/host/render/parameters.ts";
+import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
+import { requireSystemPackages } from "../support/systemPackages.ts";
 
 vi.setConfig({ testTimeout: KILL_TIMEOUT });
 

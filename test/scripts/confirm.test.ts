@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { fileInput, KILL_TIMEOUT, scratchHost, SERVICE, type ScratchHost } from "../../support/hostScripts.ts";
-import { waitFor } from "../../support/sshServer.ts";
-import { requireSystemPackages } from "../../support/systemPackages.ts";
+import { fileInput, KILL_TIMEOUT, scratchHost, SERVICE, type ScratchHost } from "../support/hostScripts.ts";
+import { waitFor } from "../support/sshServer.ts";
+import { requireSystemPackages } from "../support/systemPackages.ts";
 
 // A file of a service stands for every change that undoes itself; mount options and data roots have tests of their own.
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../../support/hostScripts.ts";
+import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
 
 vi.setConfig({ testTimeout: KILL_TIMEOUT });
 
