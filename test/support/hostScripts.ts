@@ -70,10 +70,13 @@ const { uid, gid } = userInfo();
 /** The owner of files that whoever runs the tests can make. */
 export const OWNER = `${uid}:${gid}`;
 
-const EVERY_COMMAND = process.env["TWISTERLAB_TEST_EVERY_COMMAND"] !== undefined;
+/** Environment variable: where it is set, `killedBeforeEachCommand` means every single one. */
+export const EVERY_COMMAND = "TWISTERLAB_TEST_EVERY_COMMAND";
+
+const all = process.env[EVERY_COMMAND] !== undefined;
 
 /** Time for a test with `killedBeforeEachCommand`, in ms. */
-export const KILL_TIMEOUT = EVERY_COMMAND ? 1_800_000 : 30_000;
+export const KILL_TIMEOUT = all ? 3_600_000 : 30_000;
 
 /** Makes a host. @param stubs shell functions that it has from the start, see `stub`. */
 export function scratchHost(stubs = ""): ScratchHost {
@@ -137,6 +140,9 @@ export function scratchHost(stubs = ""): ScratchHost {
       try {
         start(words, input, { COUNT_INTO: at("commands") });
         const commands = read("commands")?.length ?? 0;
+        if (all) {
+          process.stderr.write(`${verb}: killed before each of ${commands} commands\n`);
+        }
         for (const command of killPoints(commands, samples)) {
           snapshot.bringBack();
           const done = start(words, input, { KILLED_BEFORE: String(command) });
@@ -256,7 +262,7 @@ function functionsOf(folder: string): string {
 
 /** The commands before which a verb is killed: all of them, or some, spread evenly, and others at each call. */
 function killPoints(commands: number, samples: number): number[] {
-  if (EVERY_COMMAND) {
+  if (all) {
     return Array.from({ length: commands }, (_, index) => index + 1);
   }
   // Steps of the golden ratio come near to every place soon.

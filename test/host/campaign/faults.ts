@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "../support/faults.ts";
 
-// The fault campaign, behind `npm run test:campaign`: hours. Its last line counts what was injected, survived and lost.
+// The fault campaign, behind `npm run test:campaign`: hours. It begins with what each command costs; its last line counts what was injected, survived and lost.
 const { values } = parseArgs({
   options: {
     cuts: { type: "string", default: "100" },
@@ -29,6 +29,10 @@ const bench = await faultBench(
   // Nothing is changed by it, and it takes a minute each time.
   [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]],
 );
+print(
+  ["command", "seconds", "SSH connections"],
+  bench.costs.map(({ command, seconds, connections }) => [command, seconds, connections]),
+);
 const counts: FaultCount[] = [];
 try {
   for (const fault of Object.keys(INTERRUPTIONS)) {
@@ -40,9 +44,10 @@ try {
   await bench.stop();
 }
 
-const table = new Table({ head: ["fault", "injected", "survived", "lost"], style: { head: [], border: [] } });
-table.push(...counts.map(({ fault, injected, survived, lost }) => [fault, injected, survived, lost.length]));
-process.stdout.write(`${table.toString()}\n`);
+print(
+  ["fault", "injected", "survived", "lost"],
+  counts.map(({ fault, injected, survived, lost }) => [fault, injected, survived, lost.length]),
+);
 for (const { lost } of counts) {
   for (const what of lost) {
     tell(`lost: ${what}`);
@@ -55,6 +60,12 @@ process.stdout.write(
     `in ${Math.round((Date.now() - started) / 60_000)} min\n`,
 );
 process.exitCode = lost === 0 ? 0 : 1;
+
+function print(head: string[], rows: (string | number)[][]): void {
+  const table = new Table({ head, style: { head: [], border: [] } });
+  table.push(...rows);
+  process.stdout.write(`${table.toString()}\n`);
+}
 
 /** Numbers from 0 to 1 that a text decides. */
 function randomFrom(seed: string): () => number {

@@ -15,6 +15,14 @@ export interface FaultCount {
   lost: string[];
 }
 
+/** What a command cost. */
+export interface Cost {
+  command: string;
+  seconds: number;
+  /** SSH connections that it opened. */
+  connections: number;
+}
+
 /** A host behind a line that can be cut, with what its items are before and after. */
 export interface FaultBench {
   readonly managed: ManagedBox;
@@ -22,6 +30,8 @@ export interface FaultBench {
   readonly phases: readonly number[];
   readonly old: ItemStates;
   readonly wanted: ItemStates;
+  /** What each command cost while nothing disturbed it: on a fresh host, and with nothing left to do. */
+  readonly costs: readonly Cost[];
   /** A fresh host in place of this one, under the same address; Pulumi knows nothing of it yet. */
   fresh(): Promise<void>;
   stop(): Promise<void>;
@@ -42,8 +52,20 @@ export async function faultBench(phases: readonly number[], changes: ManagedBoxC
   }
   const line = proxy;
   const old = await itemStates(managed);
+  const costs: Cost[] = [];
+  const measure = async (command: string, run: () => Promise<unknown>): Promise<void> => {
+    const [started, before] = [Date.now(), line.connections];
+    await run();
+    costs.push({ command, seconds: Math.round((Date.now() - started) / 1000), connections: line.connections - before });
+  };
+  for (const time of ["first", "second"]) {
+    for (const phase of phases) {
+      await measure(`${time} up of phase ${phase}`, () => managed.succeed("up", phase, "--skip-preview"));
+    }
+  }
   for (const phase of phases) {
-    await managed.succeed("up", phase, "--skip-preview");
+    await measure(`preview of phase ${phase}, in sync`, () => managed.succeed("preview", phase));
+    await measure(`drift of phase ${phase}`, () => managed.drift(phase));
   }
   const wanted = await itemStates(managed);
   return {
@@ -52,6 +74,7 @@ export async function faultBench(phases: readonly number[], changes: ManagedBoxC
     phases,
     old,
     wanted,
+    costs,
     fresh: async () => {
       await managed.box.stop();
       managed.box = await startBox();

@@ -1,0 +1,43 @@
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { ensureToolchain } from "../toolchain/index.ts";
+import { ensureImage } from "./host/box/image.ts";
+import { EVERY_COMMAND } from "./support/hostScripts.ts";
+import { runVitest } from "./support/vitest.ts";
+
+// `npm run test:campaign`: what takes hours. Words after `--` go to the fault campaign, see test/host/campaign/faults.ts.
+const started = Date.now();
+const tell = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+await ensureToolchain({ say: tell });
+await ensureImage({ say: tell });
+
+tell("== the host's scripts, killed before every command");
+process.env[EVERY_COMMAND] = "1";
+const scripts = await runVitest("scripts", { live: true });
+
+tell("== a virtual EdgeServer, the long tests");
+const host = await runVitest("campaign", { live: true });
+
+tell("== a virtual EdgeServer, faults at random moments");
+const faults = await new Promise<number>((settle, reject) => {
+  const words = [resolve(import.meta.dirname, "host/campaign/faults.ts"), ...process.argv.slice(2)];
+  spawn(process.execPath, words, { stdio: "inherit" })
+    .on("error", reject)
+    .on("close", (code) => {
+      settle(code ?? 1);
+    });
+});
+
+tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
+const runs = [scripts, host];
+for (const name of runs.flatMap(({ skippedNames }) => skippedNames)) {
+  tell(`skipped: ${name}`);
+}
+const [passed, failed, skipped] = (["passed", "failed", "skipped"] as const).map((outcome) =>
+  runs.reduce((total, run) => total + run[outcome], 0),
+);
+tell(`${passed} passed, ${failed} failed, ${skipped} skipped; the faults ended with ${faults}`);
+process.exitCode = runs.every(({ code }) => code === 0) && faults === 0 ? 0 : 1;
