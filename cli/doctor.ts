@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { stringify } from "yaml";
 import { applyTarget, expandHome, observeAs, type LoginKey } from "../components/host/connection.ts";
 import { everyBlockDevice, type HostFacts } from "../components/host/facts.ts";
 import { breakLease } from "../components/host/lease.ts";
-import { scanHostKey, type Observation } from "../components/host/observation.ts";
+import { fingerprint, scanHostKey, type Observation } from "../components/host/observation.ts";
 import { gib } from "../components/host/plan.ts";
 import { isKnown } from "../components/settings/schema/build.ts";
 import type { Site as SiteSettings } from "../components/settings/site.ts";
@@ -186,11 +185,6 @@ function setPath(target: Record<string, unknown>, [first = "", ...rest]: string[
   }
   target[first] ??= {};
   setPath(target[first] as Record<string, unknown>, rest, value);
-}
-
-function fingerprint(hostKey: string): string {
-  const blob = Buffer.from(hostKey.split(" ")[1] ?? "", "base64");
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
 function printExports(environment: Record<string, string>): void {

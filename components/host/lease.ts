@@ -18,10 +18,12 @@ export function leaseOwner(stack: string): string {
 /**
  * Takes the host for a run: nobody else may change it until the lease is released or ends by itself. Taking it again, as
  * the same owner, prolongs it. The lease of a process of this machine that is no more is broken.
- * @throws Error that names the owner, when another run has the host, and when the host could not be asked.
+ * @throws Error that names the owner, when another run has the host; when it is another machine than the one that is meant;
+ *   and when it could not be asked.
  */
 export async function takeLease(target: HostTarget, owner: string): Promise<void> {
-  const take = (): Promise<string> => callHost(target, "lease take", { owner, seconds: LEASE_SECONDS });
+  const machine = target.machineId === undefined ? {} : { machine: target.machineId };
+  const take = (): Promise<string> => callHost(target, "lease take", { owner, seconds: LEASE_SECONDS, ...machine });
   try {
     await take();
   } catch (error) {

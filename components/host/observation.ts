@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import type { Client, ServerHostKeyAlgorithm } from "ssh2";
 import { scriptBundle } from "./bundle.ts";
 import { parseFacts, type HostFacts } from "./facts.ts";
@@ -135,6 +135,7 @@ async function onHost<T>(target: HostTarget, talk: (client: Client) => Promise<T
   // Only here: a preview that cannot connect does not pay for loading the library.
   const { Client } = await import("ssh2");
   const client = new Client();
+  const shown: { key?: string } = {};
   let timer: NodeJS.Timeout | undefined;
   try {
     return await Promise.race([
@@ -144,8 +145,17 @@ async function onHost<T>(target: HostTarget, talk: (client: Client) => Promise<T
         }, target.timeout * 1000);
         client.on("error", reject);
       }),
-      connect(client, target).then(() => talk(client)),
+      connect(client, target, shown).then(() => talk(client)),
     ]);
+  } catch (error) {
+    if (shown.key !== undefined) {
+      throw new Error(
+        `it proves itself by the host key ${fingerprint(shown.key)}, and the site file has ${fingerprint(target.hostKey)}: ` +
+          "somebody is in between, or the machine was installed anew",
+        { cause: error },
+      );
+    }
+    throw error;
   } finally {
     clearTimeout(timer);
     // What the connection says of its end interests nobody any more.
@@ -154,8 +164,8 @@ async function onHost<T>(target: HostTarget, talk: (client: Client) => Promise<T
   }
 }
 
-function connect(client: Client, target: HostTarget): Promise<void> {
-  const expected = target.hostKey.split(" ")[1] ?? "";
+/** @param shown takes the key that the host shows, when it is another one than it should have. */
+function connect(client: Client, target: HostTarget, shown: { key?: string }): Promise<void> {
   return new Promise((resolve, reject) => {
     client.on("ready", resolve);
     // The library writes a message in two parts; the second would wait 40 ms for the other side to confirm the first.
@@ -168,7 +178,13 @@ function connect(client: Client, target: HostTarget): Promise<void> {
         ...target.auth,
         readyTimeout: target.timeout * 1000,
         algorithms: { serverHostKey: hostKeyAlgorithms(target.hostKey) },
-        hostVerifier: (key: Buffer) => key.toString("base64") === expected,
+        hostVerifier: (key: Buffer) => {
+          const meant = key.equals(blobOf(target.hostKey));
+          if (!meant) {
+            shown.key = `ssh ${key.toString("base64")}`;
+          }
+          return meant;
+        },
       });
     } catch (error) {
       // A key that the library cannot read is not said by an event.
@@ -199,6 +215,15 @@ function execute(client: Client, command: string, input: string | Buffer): Promi
       channel.end(input);
     });
   });
+}
+
+/** Fingerprint of a public key (`ssh-ed25519 AAAA...`), as `ssh-keygen -l` shows it. */
+export function fingerprint(publicKey: string): string {
+  return `SHA256:${createHash("sha256").update(blobOf(publicKey)).digest("base64").replace(/=+$/, "")}`;
+}
+
+function blobOf(publicKey: string): Buffer {
+  return Buffer.from(publicKey.split(" ")[1] ?? "", "base64");
 }
 
 /** Signature algorithms that go with a host key: only these are offered, so that the host shows this key. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { join } from "node:path";
 import { itemStates, type ItemStates } from "./support/itemStates.ts";
 import { fingerprint, managedBox, type ManagedBox } from "./support/managedBox.ts";
 
@@ -11,7 +12,7 @@ let old: ItemStates;
 
 beforeAll(async () => {
   // The benchmark reads for a minute and changes nothing.
-  edge = await managedBox({ changes: [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]] });
+  edge = await managedBox({ observer: true, changes: [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]] });
   old = await itemStates(edge);
 });
 
@@ -66,6 +67,20 @@ describe("a managed host", () => {
     expect(await fingerprint(edge)).toBe(before);
   });
 
+  test("is previewed with the key that may only observe, and that key can do nothing else", async () => {
+    const seen = () =>
+      edge.read("journalctl --no-pager | grep -c 'Accepted publickey for twisterlab-observer' || true");
+    const before = Number(await seen());
+    await edge.drift(0);
+    expect(Number(await seen())).toBe(before + 1);
+    const words = ["-i", join(edge.edge.home, ".ssh/observer"), "-p", String(edge.box.sshPort), "-o", "BatchMode=yes"];
+    const options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no"].flatMap((option) => ["-o", option]);
+    const login = [...words, ...options, `twisterlab-observer@${edge.box.address}`, "touch /tmp/mine; sudo -n id"];
+    const { stdout } = await edge.edge.run("ssh", login);
+    expect(stdout).not.toContain("uid=");
+    expect(await edge.read("ls /tmp")).not.toContain("mine");
+  });
+
   test("is not changed by a second up", async () => {
     expect(counted(await edge.succeed("up", 0, "--skip-preview"))).toEqual([]);
   });
@@ -110,9 +125,18 @@ describe("what phases 0 and 1 did", () => {
 
 describe("what somebody changed by hand", () => {
   const byHand: Record<string, string> = {
+    "entry-point": "echo '# a remark' >> /usr/local/sbin/twisterlab-edge",
+    "host-access-account": "usermod --shell /usr/sbin/nologin twisterlab-observer",
+    "host-access-sudo": "echo '# a remark' >> /etc/sudoers.d/twisterlab-edge",
+    "host-access-keys": "sed -i 's/^.*ssh-ed25519/ssh-ed25519/' /var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
     "journald-limit-conf": "rm /etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
     "log-rotation-stanza": "chmod 600 /etc/logrotate.d/rsyslog",
+    "log-rotation-timer": "rm /etc/systemd/system/logrotate.timer.d/50-twisterlab-edge.conf",
+    "disk-alert-service": "chown nobody /etc/systemd/system/twisterlab-edge-disk-alert.service",
     "disk-alert-timer": "systemctl disable --now --quiet twisterlab-edge-disk-alert.timer",
+    "disk-cleanup-service":
+      "sed -i /Nice/d /etc/systemd/system/twisterlab-edge-disk-cleanup.service; echo '#' >> /etc/systemd/system/twisterlab-edge-disk-cleanup.service",
+    "disk-cleanup-timer": "rm /etc/systemd/system/twisterlab-edge-disk-cleanup.timer",
     "kubelet-yaml": "echo '# a remark' >> /etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
     "mount-options": "sed -i 's/,noatime,nodiratime//' /etc/fstab",
     "docker-daemon-json":
@@ -132,6 +156,15 @@ describe("what somebody changed by hand", () => {
     }
     expect(differing.sort()).toEqual(Object.keys(byHand).sort());
     expect(await edge.succeed("preview", 1)).toContain("max-concurrent-downloads 9 -> 3");
+  });
+
+  test("is told when it is a file that would override ours", async () => {
+    const other = "/etc/systemd/journald.conf.d/zzz-other.conf";
+    await edge.read(`printf '[Journal]\\nSystemMaxUse=4G\\n' > ${other}`);
+    const { items } = await edge.drift(0);
+    const journald = items.find(({ name }) => name === "journald-limit-conf");
+    expect(JSON.stringify(journald)).toContain(other);
+    await edge.read(`rm ${other}`);
   });
 
   test("is mended by up", async () => {

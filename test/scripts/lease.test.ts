@@ -16,6 +16,15 @@ const verb = (name: string, parameters: Parameters) => host.run(`lease ${name}`,
 const take = (owner: string, seconds = 600) => verb("take", { owner, seconds });
 
 describe("the lease on the host", () => {
+  test("is of the machine that is meant, and of no other", () => {
+    host.stub("machine_id() { echo 0123; }");
+    const { code, stderr } = verb("take", { owner: "anna", seconds: 600, machine: "4567" });
+    expect(code).toBe(65);
+    expect(stderr).toContain("this is another machine: its machine-id is 0123, the site file has 4567");
+    expect(host.list("state")).toEqual([]);
+    expect(verb("take", { owner: "anna", seconds: 600, machine: "0123" }).code).toBe(0);
+  });
+
   test("is taken by the first who asks, and prolonged by taking it again", () => {
     expect(take("anna")).toEqual({ code: 0, stdout: "anna has the host\n", stderr: "" });
     host.wait(500);

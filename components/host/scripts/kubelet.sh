@@ -100,5 +100,3 @@ names = ("imageGCHighThresholdPercent", "imageGCLowThresholdPercent", "evictionH
          "containerLogMaxSize", "containerLogMaxFiles")
 print(json.dumps({name: runs.get(name) for name in names}))'
 }
-
-machine_id() { cat /etc/machine-id; }

@@ -8,9 +8,14 @@
 readonly LEASE=$STATE/lease
 
 lease_take() {
-  read_params owner seconds
+  read_params owner seconds machine
   need owner seconds
   [[ ${PARAM[seconds]} =~ ^[0-9]+$ ]] || refuse "seconds is no number"
+  # A run begins with this: on a machine that is not the one that is meant, it ends with this.
+  local machine
+  machine=$(machine_id)
+  [[ ${PARAM[machine]:-$machine} == "$machine" ]] \
+    || refuse "this is another machine: its machine-id is $machine, the site file has ${PARAM[machine]}"
   take_turn
   local left
   left=$(lease_left)

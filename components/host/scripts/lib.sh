@@ -86,6 +86,8 @@ keep() {
   sync -- "$folder"
 }
 
+machine_id() { cat /etc/machine-id; }
+
 # One change at a time on this host; a second run waits.
 take_turn() {
   mkdir -p -- "$STATE"

@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, chmodSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Captured } from "../../../cli/capture.ts";
 import type { ReportedItem } from "../../../components/host/plan.ts";
@@ -24,12 +25,19 @@ export interface ManagedBox {
 export interface ManagedBoxOptions extends BoxOptions {
   /** Port that the program connects to, when something stands between it and the box. Default: the box's own. */
   port?: (box: Box) => Promise<number>;
+  /** Whether the site file has a key that may only observe; default: false. */
+  observer?: boolean;
   /** Changes of the site file on top, by their key paths under `config`. */
   changes?: readonly (readonly [string[], unknown])[];
 }
 
 /** Starts a box and makes a checkout that knows it: facts filled in, secrets generated, cluster objects left out. */
-export async function managedBox({ port, changes = [], ...options }: ManagedBoxOptions = {}): Promise<ManagedBox> {
+export async function managedBox({
+  port,
+  observer = false,
+  changes = [],
+  ...options
+}: ManagedBoxOptions = {}): Promise<ManagedBox> {
   const box = await startBox(options);
   const edge = checkout();
   const home = join(edge.home, ".ssh");
@@ -52,6 +60,7 @@ export async function managedBox({ port, changes = [], ...options }: ManagedBoxO
     ...Object.entries(box.serials).map(
       ([name, serial]) => [["twisterlab-edge:disks", name, "serial"], serial] as [string[], unknown],
     ),
+    ...(observer ? observerKey(home) : []),
     ...changes,
   ]);
   const managed: ManagedBox = {
@@ -91,6 +100,16 @@ export async function managedBox({ port, changes = [], ...options }: ManagedBoxO
     throw new Error(`npm run secrets ended with ${secrets.code}:\n${secrets.stderr}`);
   }
   return managed;
+}
+
+/** A key that may only observe, in the site file's words. */
+function observerKey(folder: string): [string[], unknown][] {
+  const file = join(folder, "observer");
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
+  return [
+    [["twisterlab-edge:host", "ssh", "observerKeyFile"], file],
+    [["twisterlab-edge:phase0", "access"], { observerKey: readFileSync(`${file}.pub`, "utf8").trim() }],
+  ];
 }
 
 /**

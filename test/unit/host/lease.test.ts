@@ -32,6 +32,12 @@ describe("a run that wants the host", () => {
     expect(vi.mocked(callHost).mock.calls).toEqual([[target, "lease take", { owner: "me", seconds: 1800 }]]);
   });
 
+  test("takes it on the machine that is meant, where that is known", async () => {
+    const known = { ...target, machineId: "0123" };
+    await takeLease(known, "me");
+    expect(vi.mocked(callHost).mock.calls[0]?.[2]).toEqual({ owner: "me", seconds: 1800, machine: "0123" });
+  });
+
   test("breaks the lease of a process of this machine that is no more, and only that", async () => {
     const gone = `anna@${hostname()} pid ${pidOfNobody()} edge-phase-1`;
     vi.mocked(callHost).mockRejectedValueOnce(heldBy(gone));
