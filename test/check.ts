@@ -12,10 +12,7 @@ import { runVitest, type TestRun } from "./support/vitest.ts";
  * @returns the steps that failed, and the unit tests' counts.
  */
 export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
-  requireSystemPackages([
-    { command: "shellcheck", debianPackage: "shellcheck" },
-    { command: "rsync", debianPackage: "rsync" },
-  ]);
+  requireSystemPackages([{ command: "shellcheck", debianPackage: "shellcheck" }]);
   const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-check-"));
   try {
     // What runs on the host is the bundle: a name that one file defines and another uses is only seen there.

@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: "scripts",
           include: ["test/scripts/*.test.ts"],
+          globalSetup: "test/scripts/packages.ts",
           // Hundreds of processes each, and some a timeout that has to pass.
           testTimeout: 30_000,
         },

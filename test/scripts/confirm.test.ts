@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { fileInput, KILL_TIMEOUT, scratchHost, SERVICE, type ScratchHost } from "../support/hostScripts.ts";
 import { waitFor } from "../support/sshServer.ts";
-import { requireSystemPackages } from "../support/systemPackages.ts";
 
 // A file of a service stands for every change that undoes itself; mount options and data roots have tests of their own.
 
@@ -393,7 +392,6 @@ describe("the units", () => {
   });
 
   test("are what systemd understands", () => {
-    requireSystemPackages([{ command: "systemd-analyze", debianPackage: "systemd" }]);
     host.run("units");
     const units = host.list("units").map((name) => host.at(`units/${name}`));
     const { status, stderr } = spawnSync("systemd-analyze", ["verify", ...units], { encoding: "utf8" });

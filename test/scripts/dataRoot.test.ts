@@ -1,14 +1,9 @@
 import { rmSync } from "node:fs";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { renderParameters } from "../../components/host/render/parameters.ts";
 import { KILL_TIMEOUT, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
-import { requireSystemPackages } from "../support/systemPackages.ts";
 
 vi.setConfig({ testTimeout: KILL_TIMEOUT });
-
-beforeAll(() => {
-  requireSystemPackages([{ command: "rsync", debianPackage: "rsync" }]);
-});
 
 /** A host whose Docker and bind mount are files: `service` says whether it runs and where its data is, `bound` is there while it is mounted. */
 const DOCKER = `

@@ -273,6 +273,42 @@ describe("daemon.json", () => {
   });
 });
 
+describe("registries.yaml", () => {
+  beforeEach(() => {
+    host.stub("need_commands() { :; }");
+    host.write(
+      "staged",
+      'mirrors:\n  docker.io: {endpoint: ["https://mirror"]}\nconfigs:\n  mirror: {auth: {password: mine}}\n',
+    );
+    host.call("mkdir -- $RUN/record");
+  });
+  const validate = (there: string) => {
+    host.write("registries.yaml", there);
+    return host.call("validate_k3s_registries $RUN/staged $RUN/registries.yaml $RUN/record");
+  };
+
+  test.each(["", "mirrors:", "mirrors: {docker.io: {}}", "password: [a-secret\nmirrors: [", "[]", "mirrors: 1"])(
+    "over %j is accepted, and no word of it is said",
+    (there) => {
+      expect(validate(there)).toEqual({ code: 0, stdout: "", stderr: "" });
+    },
+  );
+
+  test("over a registry that nobody declared is refused", () => {
+    const { code, stderr } = validate("mirrors: {quay.io: {}}\nconfigs: {other: {auth: {password: theirs}}}");
+    expect(code).toBe(65);
+    expect(stderr).toContain("does not declare (other quay.io)");
+    expect(stderr).not.toContain("theirs");
+  });
+
+  test("that is no YAML is refused without a word of it", () => {
+    host.write("staged", "password: [mine");
+    const { code, stderr } = validate("");
+    expect(code).toBe(65);
+    expect(stderr).toMatch(/^twisterlab-edge: refused, nothing was changed: the new \S+ is not valid YAML\n$/);
+  });
+});
+
 describe("an observation", () => {
   test("comes from standard input, as in a preview, and writes nothing", () => {
     const before = host.list(".");

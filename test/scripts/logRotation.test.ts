@@ -1,10 +1,9 @@
 import * as fc from "fast-check";
-import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sha256 } from "../../components/host/bundle.ts";
 import { parseStanzas, renderRotation, type Rotation } from "../../components/host/render/logrotate.ts";
 import { renderParameters } from "../../components/host/render/parameters.ts";
 import { KILL_TIMEOUT, OWNER, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
-import { requireSystemPackages } from "../support/systemPackages.ts";
 
 vi.setConfig({ testTimeout: KILL_TIMEOUT });
 const rotation: Rotation = { files: ["/var/log/kern.log", "/var/log/syslog"], rotate: 3, maxSize: 500 * 2 ** 20 };
@@ -36,10 +35,6 @@ const managed = (logs = "/var/log") =>
   ubuntu(logs).replace(/^.*\/(syslog|kern\.log)$/gm, "#twisterlab-edge out# $&");
 
 describe("on the host", () => {
-  beforeAll(() => {
-    requireSystemPackages([{ command: "logrotate", debianPackage: "logrotate" }]);
-  });
-
   let host: ScratchHost;
   let path: string;
   let logs: string;

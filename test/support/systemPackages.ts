@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 /** A command a test runs, and the Debian package it comes in. */
 export interface SystemCommand {
   command: string;
   debianPackage: string;
+  /** Words that it must accept; default: it only has to be there. */
+  probe?: readonly string[];
 }
 
 /**
@@ -51,11 +53,17 @@ export function systemCommandPath(command: string): string {
 }
 
 function packagesMissing(commands: readonly SystemCommand[]): string[] {
-  const missing = commands.filter(({ command }) => findCommand(command) === undefined);
+  const missing = commands.filter(({ command, probe }) => {
+    const path = findCommand(command);
+    return path === undefined || (probe !== undefined && spawnSync(path, probe).status !== 0);
+  });
   return [...new Set(missing.map(({ debianPackage }) => debianPackage))];
 }
 
 function findCommand(command: string): string | undefined {
+  if (isAbsolute(command)) {
+    return isExecutableFile(command) ? command : undefined;
+  }
   const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/sbin", "/usr/local/sbin"];
   return folders.map((folder) => join(folder, command)).find(isExecutableFile);
 }

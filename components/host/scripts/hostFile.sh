@@ -202,7 +202,8 @@ docker_storage_driver() {
 validate_k3s_registries() {
   need_commands k3s python3
   python3 -c 'import yaml' 2> /dev/null || refuse "python3-yaml is not installed on this host: $2 cannot be compared"
-  python3 - "$1" << 'PY' || refuse "the new $2 is not valid YAML"
+  # Without its words: they quote the file, and a password may be in that line.
+  python3 - "$1" 2> /dev/null << 'PY' || refuse "the new $2 is not valid YAML"
 import sys, yaml
 yaml.safe_load(open(sys.argv[1]))
 PY
@@ -211,8 +212,17 @@ PY
   [[ ! -e $2 ]] || is_ours "$2" "$3" || lost=$(
     python3 - "$1" "$2" << 'PY'
 import sys, yaml
-staged, current = ({n for part in (yaml.safe_load(open(f)) or {}).values() for n in part or {}} for f in sys.argv[1:])
-print(" ".join(sorted(current - staged)))
+
+def names(path):
+    return {name for part in (yaml.safe_load(open(path)) or {}).values() for name in part or {}}
+
+staged, path = sys.argv[1:]
+try:
+    there = names(path)
+except Exception:
+    # K3s cannot read it either: there is nothing in it that still counts.
+    sys.exit(0)
+print(" ".join(sorted(there - names(staged))))
 PY
   )
   [[ -z $lost ]] || refuse "$2 has registries that the site file does not declare ($lost): take them out of $2 first, or keep this item out"

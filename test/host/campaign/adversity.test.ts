@@ -93,7 +93,7 @@ describe("a host with both phases", () => {
     validate: "none",
     activate: "docker",
   };
-  const fstab = { item: "mount-options", mount: "/", options: "noatime,nodiratime,lazytime" };
+  const fstab = { item: "mount-options", mount: "/", options: "noatime,nodiratime" };
   const changed = '{ "storage-driver": "overlay2", "live-restore": true }\n';
 
   beforeEach(async () => {
@@ -101,8 +101,9 @@ describe("a host with both phases", () => {
   });
 
   const armed = () => edge.read("ls -A /var/lib/twisterlab-edge/armed");
+  // All of it, what is kept for root too: most by a length, the last megabytes by writing them.
   const fill =
-    "fallocate -l $(df --output=avail -B1 / | tail -1) /filler; dd if=/dev/zero of=/filler2 2> /dev/null; sync";
+    "fallocate -l $(($(stat -f -c '(%f - 2000) * %S' /))) /filler; dd if=/dev/zero of=/filler2 2> /dev/null; sync";
 
   async function expectAsBefore(): Promise<void> {
     await settled(edge);
@@ -114,14 +115,21 @@ describe("a host with both phases", () => {
     await edge.read(`${fill}; true`);
     try {
       expect(await edge.read("df --output=avail / | tail -1")).toMatch(/^\s*0\n$/);
-      const refused = await verb(edge.box, "mount-options put", { ...fstab, confirm_within: 30 });
-      expect(refused.code).not.toBe(0);
-      expect(refused.stderr).toContain("No space left");
       await expectAsBefore();
       expect(await edge.read("cat /var/lib/twisterlab-edge/items/docker-daemon-json/reverted")).toContain("healthy");
-      expect((await edge.phase("up", 1, "--skip-preview")).stderr).toContain("No space left");
+      const refused = await verb(edge.box, "host-file put", { ...daemonJson, confirm_within: 30 }, changed);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toContain("No space left");
+      const { code, stdout } = await edge.phase("up", 1, "--skip-preview");
+      expect(code).not.toBe(0);
+      expect(stdout).toMatch(/nothing was applied: .*No space left/);
+      // Somebody is told, in time.
+      await edge.read("systemctl start twisterlab-edge-disk-alert");
+      expect(await edge.read("journalctl --no-pager -o cat -p crit -t twisterlab-edge-disk-alert")).toMatch(
+        /^\/ is 100 % full/m,
+      );
     } finally {
-      await edge.read("rm -f /filler /filler2");
+      await edge.read("rm -f /filler*");
     }
     await expectAsBefore();
   });
@@ -156,6 +164,7 @@ describe("a host with both phases", () => {
   });
 
   test("with a line in fstab that cannot be is refused, and nothing is touched", async () => {
+    expect((await verb(edge.box, "mount-options undo", fstab)).code).toBe(0);
     await edge.read("cp -a /etc/fstab /root/fstab; echo 'UUID=0000-0000 /nowhere ext4 defaults 0 2' >> /etc/fstab");
     const broken = await edge.read("cat /etc/fstab");
     const put = await verb(edge.box, "mount-options put", { ...fstab, confirm_within: 30 });
@@ -163,8 +172,10 @@ describe("a host with both phases", () => {
     expect(put.stderr).toContain("/nowhere");
     await settled(edge);
     expect(await edge.read("cat /etc/fstab")).toBe(broken);
-    expect(await edge.read("findmnt -no OPTIONS /")).not.toContain("lazytime");
+    expect(await edge.read("findmnt -no OPTIONS /")).not.toContain("noatime");
     await edge.read("mv /root/fstab /etc/fstab");
+    await edge.succeed("up", 1, "--skip-preview");
+    await expectAsBefore();
   });
 
   test("with a registries.yaml that K3s cannot read is mended by up; a mirror that is down does not keep K3s down", async () => {

@@ -24,11 +24,12 @@ const tell = (line: string): void => {
 tell(`seed ${values.seed}: --seed ${values.seed} chooses the same moments again`);
 
 const started = Date.now();
-const bench = await faultBench(
-  values.phases.split(",").map(Number),
+const bench = await faultBench(values.phases.split(",").map(Number), [
   // Nothing is changed by it, and it takes a minute each time.
-  [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]],
-);
+  [["twisterlab-edge:phase1", "diskBenchmark"], undefined],
+  // What a cut leaves unconfirmed is waited for, a hundred times.
+  [["twisterlab-edge:safety", "confirmWithin"], "30 s"],
+]);
 print(
   ["command", "seconds", "SSH connections"],
   bench.costs.map(({ command, seconds, connections }) => [command, seconds, connections]),

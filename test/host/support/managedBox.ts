@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Captured } from "../../../cli/capture.ts";
 import type { ReportedItem } from "../../../components/host/plan.ts";
 import { checkout, type Checkout } from "../../support/checkout.ts";
+import { requireSystemPackages } from "../../support/systemPackages.ts";
 import { startBox, type Box, type BoxOptions } from "../box/box.ts";
 
 /** A machine like EdgeServer, and a person with a checkout whose site file knows it. */
@@ -104,6 +105,7 @@ export async function managedBox({
 
 /** A key that may only observe, in the site file's words. */
 function observerKey(folder: string): [string[], unknown][] {
+  requireSystemPackages([{ command: "ssh-keygen", debianPackage: "openssh-client" }]);
   const file = join(folder, "observer");
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
   return [
