@@ -11,8 +11,17 @@ let edge: ManagedBox;
 let old: ItemStates;
 
 beforeAll(async () => {
-  // The benchmark reads for a minute and changes nothing.
-  edge = await managedBox({ observer: true, changes: [[["twisterlab-edge:phase1", "diskBenchmark"], undefined]] });
+  edge = await managedBox({
+    observer: true,
+    changes: [
+      // The benchmark reads for a minute and changes nothing.
+      [["twisterlab-edge:phase1", "diskBenchmark"], undefined],
+      [["twisterlab-edge:phase0", "imageImports"], [{ image: MCP, source: "docker" }]],
+      [["twisterlab-edge:phase0", "buildBenchmark"], { context: "/srv/mcp" }],
+    ],
+  });
+  await edge.read(`docker tag edge/busybox:1 ${MCP}; mkdir /srv/mcp`);
+  await edge.read("printf 'FROM edge/busybox:1\\nRUN echo built > /built\\n' > /srv/mcp/Dockerfile");
   old = await itemStates(edge);
 });
 
@@ -21,6 +30,9 @@ afterAll(async () => {
 });
 
 const PHASES = [0, 1];
+
+/** An image that only the host's Docker has. */
+const MCP = "twisterlab/mcp-unified:dev";
 
 /** What Pulumi counts at the end of a preview, or of an update, beside `29 unchanged`. */
 const counted = (output: string): string[] =>
@@ -101,6 +113,12 @@ describe("what phases 0 and 1 did", () => {
     ["visudo --check --quiet && stat -c '%a %U' /etc/sudoers.d/twisterlab-edge", /^440 root$/],
     ["stat -c '%a' /etc/rancher/k3s/registries.yaml", /^600$/],
     ["ls -A /var/lib/twisterlab-edge/armed", /^$/],
+    [
+      `k3s crictl inspecti docker.io/${MCP} | grep --max-count 1 --only-matching '"id": "sha256:.*"'`,
+      /sha256:[0-9a-f]{64}/,
+    ],
+    ["ctr -n k8s.io images ls name==docker.io/twisterlab/mcp-unified:dev | grep -c pinned", /^1$/],
+    ["docker images --quiet twisterlab-edge/build-benchmark", /^$/],
     ["find /run /tmp /var/tmp -xdev -name 'twisterlab-edge*'", /^$/],
   ])("%s", async (command, expected) => {
     expect((await edge.read(command)).trim()).toMatch(expected);

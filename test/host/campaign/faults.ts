@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
-import { faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "../support/faults.ts";
+import { costsInSync, faultBench, interrupt, INTERRUPTIONS, type FaultCount } from "../support/faults.ts";
 
 // The fault campaign, behind `npm run test:campaign`: hours. It begins with what each command costs; its last line counts what was injected, survived and lost.
 const { values } = parseArgs({
@@ -18,6 +18,11 @@ const times: Record<string, number> = {
   "script killed": Number(values.kills),
   "power cut": Number(values["power-cuts"]),
 };
+const order = randomFrom(`${values.seed} order`);
+const shuffled = Object.keys(INTERRUPTIONS)
+  .flatMap((fault) => Array.from({ length: times[fault] ?? 0 }, () => ({ fault, place: order() })))
+  .sort((one, other) => one.place - other.place)
+  .map(({ fault }) => fault);
 const tell = (line: string): void => {
   process.stdout.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
 };
@@ -32,15 +37,15 @@ const bench = await faultBench(values.phases.split(",").map(Number), [
 ]);
 print(
   ["command", "seconds", "SSH connections"],
-  bench.costs.map(({ command, seconds, connections }) => [command, seconds, connections]),
+  [...bench.firstCosts, ...(await costsInSync(bench))].map(({ command, seconds, connections }) => [
+    command,
+    seconds,
+    connections,
+  ]),
 );
-const counts: FaultCount[] = [];
+let counts: FaultCount[] = [];
 try {
-  for (const fault of Object.keys(INTERRUPTIONS)) {
-    if ((times[fault] ?? 0) > 0) {
-      counts.push(await interrupt(fault, times[fault] ?? 0, bench, randomFrom(`${values.seed} ${fault}`), tell));
-    }
-  }
+  counts = await interrupt(shuffled, bench, randomFrom(`${values.seed} moments`), tell);
 } finally {
   await bench.stop();
 }

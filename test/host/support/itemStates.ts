@@ -17,6 +17,7 @@ const LOOKS: Readonly<Record<string, string>> = {
   "daemon.json": file("/etc/docker/daemon.json"),
   fstab: file("/etc/fstab"),
   "root volume": "lvs --noheadings --units b --options lv_size ubuntu-vg/ubuntu-lv",
+  "imported images": "k3s crictl images --quiet | sort",
   "disk alert": file("/etc/systemd/system/twisterlab-edge-disk-alert.timer"),
   "disk cleanup": file("/etc/systemd/system/twisterlab-edge-disk-cleanup.timer"),
 };

@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { faultBench, interrupt, INTERRUPTIONS, type FaultBench } from "./support/faults.ts";
+
+/** A sample of the fault campaign (campaign/faults.ts): each way in which an `up` is cut short, once, at a random moment. */
+let bench: FaultBench;
+
+beforeAll(async () => {
+  // The phase with the volume, fstab, Docker and K3s.
+  bench = await faultBench(
+    [1],
+    [
+      [["twisterlab-edge:phase1", "diskBenchmark"], undefined],
+      [["twisterlab-edge:safety", "confirmWithin"], "30 s"],
+    ],
+  );
+});
+
+afterAll(async () => {
+  await bench.stop();
+});
+
+test("whatever cuts an up short, every item is in its old or its new state, and the next up completes it", async () => {
+  expect(await interrupt(Object.keys(INTERRUPTIONS), bench, Math.random)).toEqual(
+    Object.keys(INTERRUPTIONS).map((fault) => ({ fault, injected: 1, survived: 1, lost: [] })),
+  );
+});
