@@ -21,8 +21,8 @@ export type PhaseOutputs = Record<string, unknown>;
 /**
  * What every phase does around its resources: observes the host, says what is not known yet, refuses to apply without
  * what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
- * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, or
- *   when another run has it. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, when
+ *   another run has it, or with all items that cannot be applied to what is there. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
 export async function withHost(
   settings: Settings,
@@ -52,14 +52,22 @@ export async function withHost(
   }
   const report = new PlanReport();
   const keptRevisions = await revisionsOfStack();
+  // Items are carried out as soon as they are declared; none may be before the last one was looked at.
+  const looked = Promise.withResolvers<undefined>();
+  const connection = hostConnection(settings.host, key);
   const outputs = await build({
-    connection: hostConnection(settings.host, key),
+    connection: applies ? pulumi.all([connection, looked.promise]).apply(([known]) => known) : connection,
     provider: new command.Provider("host"),
     observation,
     keptRevisions,
     confirmWithin: Math.ceil(settings.safety.confirmWithin.seconds),
     report,
   });
+  // The preview that an up begins with ends here too; one that is only looked at shows everything.
+  if (report.refusals !== "" && (applies || settings.leaseOwner !== undefined)) {
+    throw new pulumi.RunError(`nothing was applied, because of what is on ${settings.host.name}:\n${report.refusals}`);
+  }
+  looked.resolve(undefined);
   if (!applies) {
     void pulumi.log.info(describePlan(settings, observation, report, gaps));
     if (settings.planFile !== undefined) {

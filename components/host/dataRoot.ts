@@ -63,6 +63,7 @@ export function planDataRoot(args: DataRootArgs, observation: Observation): Item
             sentence: `${args.path} is a mount already, from ${there.source}: up will refuse`,
             wanted,
             observed: `a mount from ${there.source}`,
+            refused: true,
           };
     }
   }

@@ -26,7 +26,7 @@ export class DockerDaemon extends pulumi.ComponentResource {
         path: PATH,
         content,
         why: args.why,
-        plan: planDockerDaemon(content, host.observation),
+        plan: planDockerDaemon(`${name}-json`, content, host.observation),
         validate: "docker-daemon",
         activate: "docker",
         guarded: true,
@@ -40,7 +40,7 @@ export class DockerDaemon extends pulumi.ComponentResource {
 }
 
 /** What the preview says of daemon.json: the keys that change, with both values. */
-export function planDockerDaemon(content: string, observation: Observation): ItemPlan {
+export function planDockerDaemon(name: string, content: string, observation: Observation): ItemPlan {
   const wanted = JSON.parse(content) as Record<string, unknown>;
   const restart =
     wanted["live-restore"] === true
@@ -64,6 +64,17 @@ export function planDockerDaemon(content: string, observation: Observation): Ite
   const changes = there === undefined ? ["is not valid JSON and is replaced"] : describeChanges(there, wanted);
   // Mode and owner, or another layout of the same values.
   const observed = (changes.length > 0 ? changes : comparison.differences).join("; ");
+  const undeclared = Object.keys(there ?? {}).filter((key) => !(key in wanted));
+  // What we put there ourselves, the site file has let go.
+  if (undeclared.length > 0 && observation.facts.items[name]?.ours !== true) {
+    return {
+      state: "differs",
+      sentence: `${PATH} ${observed}: up will refuse to drop what nobody declared: add it to phase1.docker.extra, or take it out of the file`,
+      wanted: all,
+      observed,
+      refused: true,
+    };
+  }
   return { state: "differs", sentence: `${PATH} ${observed}; ${restart}`, wanted: all, observed };
 }
 
@@ -73,7 +84,7 @@ function describeChanges(there: Record<string, unknown>, wanted: Record<string, 
   const lost = Object.keys(there).filter((key) => !(key in wanted));
   const parts = changed.map((key) => `${key} ${show(there[key])} -> ${show(wanted[key])}`);
   if (lost.length > 0) {
-    parts.push(`not declared: ${lost.join(", ")} (up will refuse to drop them: declare them in phase1.docker.extra)`);
+    parts.push(`not declared: ${lost.join(", ")}`);
   }
   return parts;
 }

@@ -77,6 +77,8 @@ export interface ItemRecord {
   revision?: number;
   /** A change waits to be confirmed, or was cut off: it is undone by itself. */
   armed: boolean;
+  /** Its file is, byte for byte, what this program installed last; nobody edited it by hand since. */
+  ours?: boolean;
   /** When and why the host undid the last change by itself, in its own words. */
   reverted?: string;
 }

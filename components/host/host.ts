@@ -54,7 +54,8 @@ export function hostItem(
   opts: pulumi.CustomResourceOptions,
 ): { stdout: pulumi.Output<string>; last: pulumi.CustomResource } {
   const revision = nextRevision(name, args.plan, host);
-  host.report.add({ ...args.plan, name, why: args.why, revision });
+  const notes = [...(args.plan.notes ?? []), ...history(name, args.plan, host.observation)];
+  host.report.add({ ...args.plan, ...(notes.length > 0 ? { notes } : {}), name, why: args.why, revision });
   const run = (verb: string): string => `sudo -n ${ENTRY_POINT} ${verb} --revision ${revision}`;
   const parameters: Parameters = {
     item: name,
@@ -96,6 +97,19 @@ export function hostItem(
     stdout: pulumi.all([applied.stdout, confirmed.id]).apply(([stdout]) => stdout),
     last: confirmed,
   };
+}
+
+/** What became of the item's last change, when it is not there. */
+function history(name: string, { state }: ItemPlan, observation: Observation): string[] {
+  const record = "facts" in observation ? observation.facts.items[name] : undefined;
+  return [
+    ...(record?.armed === true
+      ? ["its last change waits to be confirmed, or was cut off: it is undone by itself"]
+      : []),
+    ...(record?.reverted === undefined || state === "in sync"
+      ? []
+      : [`its last change was undone by the host: ${record.reverted} (journalctl -t twisterlab-edge tells the rest)`]),
+  ];
 }
 
 function withContent(parameters: Parameters, content: Content): pulumi.Input<string> {

@@ -114,7 +114,13 @@ export function planObserverAccount(name: string, observation: Observation): Ite
   }
   if (items[name] === undefined) {
     const observed = "an account of that name that this program did not make";
-    return { state: "differs", sentence: `${OBSERVER} is ${observed}: up will refuse`, wanted, observed };
+    return {
+      state: "differs",
+      sentence: `${OBSERVER} is ${observed}: up will refuse, until it is removed or renamed`,
+      wanted,
+      observed,
+      refused: true,
+    };
   }
   const differences = [
     ...(account.home === OBSERVER_HOME ? [] : [`has the home ${account.home}`]),

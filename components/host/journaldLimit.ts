@@ -70,6 +70,7 @@ export function planJournaldLimit(content: string, observation: Observation): It
       sentence: `the journal is limited (${wanted})${takes}: up will refuse, because journald reads after ours what differs: ${observed}`,
       wanted,
       observed,
+      refused: true,
       notes,
     };
   }

@@ -74,7 +74,14 @@ export function planK3sImageImport(args: ImageImport, observation: Observation):
   if (id === undefined) {
     // Docker may have cleared it away since; what K3s has is then all there is.
     return there === undefined
-      ? { state: "differs", sentence: `Docker has no image ${image}: up will refuse`, wanted, observed, ...notes }
+      ? {
+          state: "differs",
+          sentence: `Docker has no image ${image}: up will refuse`,
+          wanted,
+          observed,
+          refused: true,
+          ...notes,
+        }
       : {
           state: "not measured",
           sentence: `${observed} as ${image}; Docker has none to compare it with`,

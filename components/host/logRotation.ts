@@ -78,9 +78,10 @@ export function planRotation(args: Rotation, observation: Observation): ItemPlan
     const observed = clashes.map(({ file, log }) => `${file} names ${log} too`).join("; ");
     return {
       state: "differs",
-      sentence: `${logs} rotate ${how}: up will refuse, because ${observed}: take it out of there`,
+      sentence: `${logs} rotate ${how}: up will refuse, because ${observed}: take it out of there, or the file out of its folder`,
       wanted,
       observed,
+      refused: true,
     };
   }
   const text = there?.content ?? "";
@@ -140,7 +141,8 @@ export function planHourly(file: { path: string; content: string }, observation:
     ? {
         ...plan,
         state: "differs",
-        sentence: `${plan.sentence}: up will refuse, because ${TIMER} is switched off`,
+        sentence: `${plan.sentence}: up will refuse, because ${TIMER} is switched off (systemctl enable --now ${TIMER})`,
+        refused: true,
         notes,
       }
     : { ...plan, notes };

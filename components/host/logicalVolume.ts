@@ -92,14 +92,15 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
   }
   const { volume, group, filesystem } = find(observation.facts, args);
   const differs = (sentence: string, observed: string): ItemPlan => ({ state: "differs", sentence, wanted, observed });
+  const refused = (sentence: string, observed: string): ItemPlan => ({ ...differs(sentence, observed), refused: true });
   if (volume === undefined || group === undefined) {
-    return differs(`${device} is not on this host: up will refuse`, "not there");
+    return refused(`${device} is not on this host: up will refuse`, "not there");
   }
   const observed = gib(volume.size);
   // LVM gives space in whole extents.
   const missing = Math.ceil(args.size / group.extentSize) * group.extentSize - volume.size;
   if (missing < 0) {
-    return differs(
+    return refused(
       `${device} has ${observed}, more than the ${gib(args.size)} wanted: up will refuse, a volume is never shrunk`,
       observed,
     );
@@ -115,7 +116,7 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
   }
   const free = `${args.volumeGroup} has ${gib(group.free)} free`;
   if (args.addDisk === undefined && missing > group.free - args.reserve) {
-    return differs(
+    return refused(
       `${device} has ${observed}, wanted ${gib(args.size)}, but ${free} and ${gib(args.reserve)} must stay free: up will refuse`,
       observed,
     );
@@ -141,6 +142,7 @@ export function planAddDisk(volumeGroup: string, serial: string, observation: Ob
       sentence: `no disk with the serial ${serial} is on this host: up will refuse`,
       wanted,
       observed: "no such disk",
+      refused: true,
     };
   }
   const owner = physicalVolumes.find(({ name }) => name === `/dev/${disk.name}`)?.volumeGroup;

@@ -50,7 +50,13 @@ export function planMountOptions(args: MountOptionsArgs, observation: Observatio
   const fstab = optionsInFstab(observation.facts.files["/etc/fstab"]?.content, args.mount);
   if (live === undefined || fstab === undefined) {
     const missing = live === undefined ? "is not mounted on this host" : "has not exactly one line in /etc/fstab";
-    return { state: "differs", sentence: `${args.mount} ${missing}: up will refuse`, wanted, observed: missing };
+    return {
+      state: "differs",
+      sentence: `${args.mount} ${missing}: up will refuse`,
+      wanted,
+      observed: missing,
+      refused: true,
+    };
   }
   // The kernel shows nodiratime only where noatime does not already cover it.
   const missingLive = args.options.filter(

@@ -12,6 +12,8 @@ export interface ItemPlan {
   wanted: string;
   /** What the host has, in a few words; `NOT_READ` when nobody could look. */
   observed: string;
+  /** What is there rules it out: `up` refuses the whole run, before it touches anything; the sentence says why. Default false. */
+  refused?: boolean;
   /** Things on the host that nobody declared and that a reviewer wants to know of. They are left alone. */
   notes?: readonly string[];
 }
@@ -42,6 +44,14 @@ export class PlanReport {
 
   get items(): readonly ReportedItem[] {
     return this.#items;
+  }
+
+  /** The items that `up` refuses, as lines; empty when it goes on. */
+  get refusals(): string {
+    return this.#items
+      .filter(({ refused }) => refused === true)
+      .map(({ name, sentence }) => `  - ${name}: ${sentence}`)
+      .join("\n");
   }
 
   /** The items' revisions by their names, as the stack keeps them for a preview that cannot ask the host. */

@@ -10,6 +10,7 @@ beforeAll(async () => {
     [1],
     [
       [["twisterlab-edge:phase1", "diskBenchmark"], undefined],
+      [["twisterlab-edge:host", "ssh", "dialErrorLimit"], 2],
       [["twisterlab-edge:safety", "confirmWithin"], "30 s"],
     ],
   );

@@ -76,6 +76,10 @@ export async function record<T>(program: Program, build: () => T | Promise<T>): 
     await pulumi.runtime.disconnect();
     resources.sort((a, b) => (`${a.type} ${a.name}` < `${b.type} ${b.name}` ? -1 : 1));
     return { resources, messages, result };
+  } catch (error) {
+    // The engine would end with the program. What is under way here must not meet the next one's mocks.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    throw error;
   } finally {
     listening.info = info;
   }

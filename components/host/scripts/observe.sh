@@ -145,7 +145,7 @@ print(json.dumps({path: fact(path, shown) for path, shown in wanted.items()}))
 
 # The records of the items that were applied here; see hostFile.sh and confirm.sh for what lies in them.
 readonly ITEMS_AS_JSON='
-import glob, json, os, sys
+import glob, hashlib, json, os, sys
 state = sys.argv[1]
 
 def text(path):
@@ -153,6 +153,12 @@ def text(path):
         return open(path).read().strip()
     except FileNotFoundError:
         return None
+
+def ours(folder):
+    try:
+        return hashlib.sha256(open(text(folder + "path"), "rb").read()).hexdigest() == text(folder + "installed")
+    except (OSError, TypeError):
+        return False
 
 items = {}
 for folder in glob.glob(state + "/items/*/"):
@@ -162,6 +168,7 @@ for folder in glob.glob(state + "/items/*/"):
         "armed": os.path.exists(state + "/armed/" + item),
         **({"revision": int(revision)} if revision and revision.isdigit() else {}),
         **({"reverted": reverted} if reverted else {}),
+        **({"ours": True} if ours(folder) else {}),
     }
 print(json.dumps(items))
 '

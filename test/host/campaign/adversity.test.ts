@@ -24,8 +24,8 @@ describe("npm run up changes nothing and says why", () => {
     expect(await itemStates(edge)).toEqual(old);
   });
 
-  async function refusal(): Promise<string> {
-    const { code, stdout, stderr } = await edge.phase("up", 0, "--skip-preview");
+  async function refusal(phase = 0): Promise<string> {
+    const { code, stdout, stderr } = await edge.phase("up", phase, "--skip-preview");
     expect(code).not.toBe(0);
     return stdout + stderr;
   }
@@ -56,6 +56,13 @@ describe("npm run up changes nothing and says why", () => {
     } finally {
       edge.edge.edit([[machineId, edge.box.machineId]]);
     }
+  });
+
+  test("when one of its items cannot be applied to what is there, before the first one is", async () => {
+    await edge.read('mkdir -p /etc/docker; echo \'{"dns": ["192.168.0.1"]}\' > /etc/docker/daemon.json');
+    expect(await refusal(1)).toMatch(/docker-daemon-json: .*not declared: dns: up will refuse/);
+    expect((await edge.box.run("ls /usr/local/sbin/twisterlab-edge")).code).not.toBe(0);
+    await edge.read("rm /etc/docker/daemon.json");
   });
 
   test("when somebody else has the host", async () => {

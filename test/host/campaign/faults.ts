@@ -33,6 +33,7 @@ const bench = await faultBench(values.phases.split(",").map(Number), [
   // Nothing is changed by it, and it takes a minute each time.
   [["twisterlab-edge:phase1", "diskBenchmark"], undefined],
   // What a cut leaves unconfirmed is waited for, a hundred times.
+  [["twisterlab-edge:host", "ssh", "dialErrorLimit"], 2],
   [["twisterlab-edge:safety", "confirmWithin"], "30 s"],
 ]);
 print(

@@ -140,7 +140,7 @@ describe("daemon.json", () => {
       "keys that nobody declared",
       there('{"insecure-registries": ["x"]}'),
       "differs",
-      "not declared: insecure-registries (up will refuse to drop them",
+      "not declared: insecure-registries: up will refuse to drop what nobody declared",
     ],
     ["no JSON", there("{broken"), "differs", "is not valid JSON and is replaced"],
     [
@@ -152,14 +152,26 @@ describe("daemon.json", () => {
     ["not looked at", seen({}), "not measured", "has 2 keys (live-restore, log-driver)"],
     ["blind", blind, "not measured", "has 2 keys (live-restore, log-driver)"],
   ] as const)("compares with %s", (_, observation, state, sentence) => {
-    const plan = planDockerDaemon(wanted, observation);
+    const plan = planDockerDaemon("docker-daemon-json", wanted, observation);
     expect(plan.state).toBe(state);
     expect(plan.sentence).toContain(sentence);
   });
 
+  test("drops by itself only the keys that it put there", () => {
+    const files = { "/etc/docker/daemon.json": fileFact('{"insecure-registries": ["x"]}') };
+    const plan = (ours: boolean) =>
+      planDockerDaemon(
+        "docker-daemon-json",
+        wanted,
+        seen({ files, items: { "docker-daemon-json": { armed: false, ours } } }),
+      );
+    expect(plan(false).refused).toBe(true);
+    expect(plan(true).refused).toBeUndefined();
+  });
+
   test("says what happens to the containers", () => {
-    expect(planDockerDaemon(wanted, there("{}")).sentence).toContain("its containers stay up");
-    expect(planDockerDaemon("{}", there("[]")).sentence).toContain("and its containers with it");
+    expect(planDockerDaemon("docker-daemon-json", wanted, there("{}")).sentence).toContain("its containers stay up");
+    expect(planDockerDaemon("docker-daemon-json", "{}", there("[]")).sentence).toContain("and its containers with it");
   });
 });
 

@@ -7,6 +7,7 @@ import { hostItem } from "../../../components/host/host.ts";
 import { HostFile } from "../../../components/host/hostFile.ts";
 import { takeLease } from "../../../components/host/lease.ts";
 import type { Observation } from "../../../components/host/observation.ts";
+import type { ItemPlan } from "../../../components/host/plan.ts";
 import { loadSettings } from "../../../components/settings/index.ts";
 import type { PlanFile } from "../../../phases/planFile.ts";
 import { withHost } from "../../../phases/preparation.ts";
@@ -34,7 +35,7 @@ afterEach(() => {
 });
 
 /** Phase 0 of a site where nothing is missing, on a host that answers as `observation`; it writes one file. */
-async function phase(observation: Observation, program: Program = {}) {
+async function phase(observation: Observation, program: Program = {}, plan?: ItemPlan) {
   vi.mocked(observeHost).mockResolvedValue(observation);
   const config = siteConfig(FROZEN_SITE_FILE, (all) => {
     const host = all["twisterlab-edge:host"] as { ssh: Record<string, unknown>; machineId: string };
@@ -43,7 +44,8 @@ async function phase(observation: Observation, program: Program = {}) {
   });
   return record({ stack: "edge-phase-0", config, ...program }, () =>
     withHost(loadSettings(), (host) => {
-      new HostFile("motd", { path: "/etc/motd", content: "hello\n", why: "people read it" }, host);
+      const file = { path: "/etc/motd", content: "hello\n", why: "people read it" };
+      new HostFile("motd", { ...file, ...(plan === undefined ? {} : { plan }) }, host);
       return { site: "edge", left: undefined };
     }),
   );
@@ -108,6 +110,15 @@ describe("a preview", () => {
     expect(messages[0]?.text).toContain(
       "The host is held by anna@desk pid 7 edge-phase-1 for another 420 s: up is refused until then.",
     );
+  });
+
+  test("shows that the host undid the last change, until it is there", async () => {
+    const items = { motd: { armed: true, revision: 4, reverted: "2026-02-01T10:00:00Z undone, because of x" } };
+    const { messages } = await phase(seen({ ...differs.facts, items }));
+    expect(messages[0]?.text).toContain("note: its last change waits to be confirmed");
+    expect(messages[0]?.text).toContain("note: its last change was undone by the host: 2026-02-01T10:00:00Z undone,");
+    const { messages: later } = await phase(seen({ ...inSync.facts, items }));
+    expect(later[0]?.text).not.toContain("undone by the host");
   });
 
   test("shows notes on what nobody declared", async () => {
@@ -194,6 +205,17 @@ describe("up", () => {
 
   test("is refused on a host that it could not read", async () => {
     expect((await refused(blind)).message).toBe("nothing was applied: the host was not asked");
+  });
+
+  test("is refused, and so is the preview it begins with, for what no item can be applied to; a mere preview is not", async () => {
+    const sentence = "somebody else's: up will refuse";
+    const plan = { state: "differs", sentence, wanted: "ours", observed: "theirs", refused: true } as const;
+    const message = `nothing was applied, because of what is on edgeserver.twisterlab.local:\n  - motd: ${sentence}`;
+    await expect(phase(differs, up, plan)).rejects.toThrow(message);
+    const { messages } = await phase(differs, {}, plan);
+    expect(messages[0]?.text).toContain(sentence);
+    vi.stubEnv("TWISTERLAB_LEASE_OWNER", "anna@desk pid 7 edge-phase-0");
+    await expect(phase(differs, {}, plan)).rejects.toThrow(message);
   });
 
   test("is refused while another run has the host", async () => {
