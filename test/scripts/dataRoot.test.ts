@@ -21,7 +21,7 @@ findmnt() {
   esac
 }
 mountpoint() { [[ -e $RUN/bound ]]; }
-mount() { : > "$RUN/bound"; }
+mount() { [[ $* == *remount* ]] || : > "$RUN/bound"; }
 umount() { rm -- "$RUN/bound"; }
 `;
 

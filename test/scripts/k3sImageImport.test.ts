@@ -52,9 +52,10 @@ describe("on the host", () => {
               read -r name id
               cat > /dev/null
               [[ ! -e $RUN/other-id ]] || id=$(< "$RUN/other-id")
-              echo "$id false" > "$(file_of containerd "docker.io/$name")"
+              echo "$id false" > "$RUN/imported"
               # As Kubernetes does as soon as it hears of an image.
-              echo "$id false" > "$RUN/containerd/$id" ;;
+              cp -- "$RUN/imported" "$RUN/containerd/$id"
+              mv -- "$RUN/imported" "$(file_of containerd "docker.io/$name")" ;;
             list)
               echo "REF TYPE DIGEST SIZE PLATFORMS LABELS"
               for file in "$RUN"/containerd/*; do
@@ -62,7 +63,9 @@ describe("on the host", () => {
               done ;;
             label*) [[ ! -e $RUN/no-labels ]] || return 0
               read -r id _ < "$(file_of containerd "$2")"
-              if [[ $3 == *=pinned ]]; then echo "$id true"; else echo "$id false"; fi > "$(file_of containerd "$2")" ;;
+              # In one step, as containerd keeps it.
+              if [[ $3 == *=pinned ]]; then echo "$id true"; else echo "$id false"; fi > "$RUN/label"
+              mv -- "$RUN/label" "$(file_of containerd "$2")" ;;
             tag*) cp -- "$(file_of containerd "$3")" "$(file_of containerd "$4")" ;;
             rm*) rm -- "$(file_of containerd "$2")" ;;
             *) return 1 ;;
