@@ -189,7 +189,7 @@ describe("a change that undid itself", () => {
 
   test("is seen by an observation, and fails its confirmation until it is put again", () => {
     put("good, ours");
-    expect(observed()).toEqual({ revision: 1, armed: true });
+    expect(observed()).toEqual({ revision: 1, armed: true, ours: true });
     watch();
     expect(observed()).toEqual({
       revision: 1,
@@ -201,7 +201,7 @@ describe("a change that undid itself", () => {
     expect(stderr).toContain("nobody confirmed it in time");
     put("good, ours");
     expect(confirm().code).toBe(0);
-    expect(observed()).toEqual({ revision: 1, armed: false });
+    expect(observed()).toEqual({ revision: 1, armed: false, ours: true });
   });
 
   test("brings back, when it is put again and taken out, what was there by then", () => {
@@ -345,6 +345,14 @@ describe("a boot before the confirmation", () => {
     expect(host.read("state/items/file/reverted")).toContain("IS NOT HEALTHY");
   });
 
+  test("whose way back is stopped for a moment is undone all the same", () => {
+    put("good, ours");
+    host.stub('bring_back() { [[ -e $RUN/once ]] || { : > "$RUN/once"; kill -KILL $$; }; rm -f -- "$1"; }');
+    watch();
+    expect(host.read("journal")).toContain("the old state is back and healthy");
+    expect(host.armed()).toEqual([]);
+  });
+
   test("is survived by what was confirmed", () => {
     put("good, ours");
     confirm();
@@ -352,13 +360,18 @@ describe("a boot before the confirmation", () => {
     isOurs();
   });
 
-  test("has one change that cannot be undone: the others are, and it is said", () => {
+  test("has one change that cannot be undone: the others are, it is tried again, and said", () => {
     put("good, ours");
     host.write("state/armed/a-broken", "host-file\nfirst\n0\n");
     host.call("mkdir -p $STATE/items/a-broken; echo $RUN/etc/gone.conf > $STATE/items/a-broken/path");
     bootUp();
     isAsBefore();
-    expect(host.read("journal")).toContain("a-broken: NOT UNDONE AT BOOT: it needs help");
+    expect(host.read("journal")).toContain("a-broken: not undone at boot, tried again when the host is up");
+    expect(host.armed()).toEqual(["a-broken"]);
+    watch();
+    expect(host.read("journal")).toContain(
+      "THE OLD STATE DID NOT COME BACK HEALTHY: it needs help; what was there is in",
+    );
     expect(host.armed()).toEqual([]);
   });
 

@@ -12,21 +12,23 @@ stop_service() { echo stopped > "$RUN/service"; }
 start_service() { [[ -e $(data_of_service)/data ]] && echo running > "$RUN/service"; }
 healthy_docker() { [[ $(< "$RUN/service") == running ]]; }
 docker() { echo "true 0"; }
+timeout() { shift; "$@"; }
 prepare_disk() { :; }
 findmnt() {
   case "$*" in
     *--verify*) ;;
+    *--raw*) echo "/ ext4" ;;
     *"$RUN/disk") echo /dev/sdx1 ;;
     *) echo "/dev/sdx1[/docker]" ;;
   esac
 }
-mountpoint() { [[ -e $RUN/bound ]]; }
+mountpoint() { case \${*: -1} in "$RUN/disk") [[ -d $RUN/disk ]] ;; *) [[ -e $RUN/bound ]] ;; esac; }
+systemd-escape() { echo disk.mount; }
 mount() { [[ $* == *remount* ]] || : > "$RUN/bound"; }
 umount() { rm -- "$RUN/bound"; }
 `;
 
-const FSTAB = "UUID=y / ext4 defaults 0 1\n";
-
+let fstab: string;
 let host: ScratchHost;
 let input: string;
 
@@ -34,7 +36,8 @@ beforeEach(() => {
   host = scratchHost(DOCKER);
   host.write("var/docker/data", "precious");
   host.write("disk/anything", "of others");
-  host.write("fstab", FSTAB);
+  fstab = `UUID=y / ext4 defaults 0 1\nUUID=z ${host.at("disk")} ext4 defaults 0 2\n`;
+  host.write("fstab", fstab);
   host.write("service", "running\n");
   input = renderParameters({
     item: "data-root",
@@ -69,7 +72,7 @@ const isMoved = () => {
   expect(host.read("bound")).toBe("");
   expect(host.read("service")).toBe("running\n");
   expect(host.read("fstab")).toBe(
-    `${FSTAB}${host.at("disk/docker")} ${host.at("var/docker")} none bind,nofail,x-systemd.requires-mounts-for=${host.at("disk")} 0 0\n`,
+    `${fstab}${host.at("disk/docker")} ${host.at("var/docker")} none bind,nofail,x-systemd.requires-mounts-for=${host.at("disk")} 0 0\n`,
   );
   expect(host.list("units/docker.service.d")).toEqual(["50-twisterlab-edge-data-root.conf"]);
 };
@@ -79,7 +82,7 @@ const isAsBefore = () => {
   expect(host.list("var")).toEqual(["docker"]);
   expect(host.read("bound")).toBeUndefined();
   expect(host.read("service")).toBe("running\n");
-  expect(host.read("fstab")).toBe(FSTAB);
+  expect(host.read("fstab")).toBe(fstab);
   expect(host.list("units/docker.service.d")).toEqual([]);
   expect(host.armed()).toEqual([]);
 };
@@ -119,6 +122,13 @@ describe("a data root", () => {
 
   test.each([
     ["containers would write on", 'docker() { echo "true 3"; }', "stop them first"],
+    [
+      "another file system is mounted below it",
+      'findmnt() { echo "$RUN/var/docker/volumes ext4"; }',
+      "would be left behind",
+    ],
+    ["fstab has a fault already", "findmnt() { [[ $* != *--verify* ]]; }", "has a fault, mend that first"],
+    ["a reboot would not mount the disk", 'echo "UUID=y / ext4 defaults 0 1" > "$FSTAB"', "would not be there"],
     ["there is no room", "df() { printf 'Avail\\n5\\n'; }", "has 5 bytes free"],
     [
       "something else is mounted there",
@@ -146,6 +156,66 @@ describe("a data root", () => {
   });
 });
 
+describe("a data root whose disk did not mount", () => {
+  beforeEach(() => {
+    move();
+    confirm();
+    rmSync(host.at("bound"));
+  });
+
+  test("is not taken for one that was never moved, with its old data there or not", () => {
+    for (const left of [["docker", "docker.before-twisterlab-edge"], ["docker"]]) {
+      expect(host.list("var")).toEqual(left);
+      const { code, stderr } = move();
+      expect(code).toBe(65);
+      expect(stderr).toContain("was moved to");
+      expect(host.read("disk/docker/data")).toBe("precious");
+      rmSync(host.at("var/docker.before-twisterlab-edge"), { recursive: true, force: true });
+    }
+  });
+});
+
+describe("an empty disk", () => {
+  const PREPARED = `
+    disk_by_serial() { echo /dev/sdx; }
+    mountpoint() { [[ -e $RUN/mounted ]]; }
+    mount() { : > "$RUN/mounted"; }
+    need_commands() { :; }
+    our_partition() { [[ ! -e $RUN/partitioned ]] || echo /dev/sdx1; }
+    must_be_empty_disk() { :; }
+    sfdisk() { : > "$RUN/partitioned"; }
+    udevadm() { :; }
+    wipefs() { [[ ! -e $RUN/unreadable ]] && if [[ -e $RUN/signature ]]; then cat "$RUN/signature"; fi; }
+    mkfs.ext4() { echo ext4 > "$RUN/signature"; echo made >> "$RUN/mkfs"; }
+    blkid() { [[ ! -e $RUN/signature || $(< "$RUN/signature") != ext4 ]] || echo 0123; }
+    findmnt() { :; }`;
+  const prepare = () => host.call('prepare_disk "$RUN/mnt" S ext4');
+  beforeEach(() => {
+    host.remove();
+    host = scratchHost(PREPARED);
+  });
+
+  test("gets a file system and a line in fstab, once", () => {
+    expect(prepare()).toMatchObject({ code: 0, stderr: "" });
+    rmSync(host.at("mounted"));
+    expect(prepare()).toMatchObject({ code: 0, stderr: "" });
+    expect(host.read("mkfs")).toBe("made\n");
+    expect(host.read("fstab")).toContain(`UUID=0123 ${host.at("mnt")} ext4 defaults,noatime,nofail 0 2\n`);
+  });
+
+  test.each([
+    ["that cannot be read", "unreadable", "cannot be read"],
+    ["with something else on it", "signature", "carries something that is no filesystem"],
+  ])("%s is left alone", (_, file, reason) => {
+    host.write("partitioned", "");
+    host.write(file, "what is this\n");
+    const { code, stderr } = prepare();
+    expect(code).toBe(65);
+    expect(stderr).toContain(reason);
+    expect(host.read("mkfs")).toBeUndefined();
+  });
+});
+
 describe("a data root stays where it was", () => {
   test.each([
     [
@@ -157,7 +227,11 @@ describe("a data root stays where it was", () => {
       'copy() { if [[ $* == *--dry-run* ]]; then echo ">f.st data"; else rsync --archive --delete "$@"; fi; }',
     ],
     ["the comparison itself fails", 'copy() { [[ $* != *--dry-run* ]] && rsync -a "${@: -2}"; }'],
-    ["fstab is not accepted", "findmnt() { return 1; }"],
+    ["the new fstab is not accepted", "findmnt() { [[ $* != *fstab.twisterlab-edge* ]] && echo /dev/sdx1; }"],
+    [
+      "a container still writes there",
+      'findmnt() { [[ $(< $RUN/service) == running ]] || echo "$RUN/var/docker/overlay2/x overlay"; }',
+    ],
     ["the mount fails", "mount() { return 32; }"],
     [
       "the service does not start from there",
@@ -216,13 +290,40 @@ describe("a data root stays where it was", () => {
     expect(host.read("journal")).toMatch(/^0 data-root: undone, because the host booted again before it was confirmed/);
   });
 
-  test("when its disk is away at that boot: the service runs on the data from before", () => {
+  test("when its disk is away at that boot: the service runs on the data from before, and the other is kept", () => {
     move();
+    write("newer");
     host.boot();
     host.call("rm -- $RUN/bound; mv -- $RUN/disk $RUN/disk-away");
     host.run("revert-at-boot");
     expect(watch().code).toBe(0);
     isAsBefore();
+    host.call("mv -- $RUN/disk-away $RUN/disk");
+    const { code, stderr } = move();
+    expect(code).toBe(65);
+    expect(stderr).toContain("has what was written there before its disk went away");
+    expect(host.read("disk/docker/newer")).toBe("since\n");
+  });
+
+  test("when the mount point of another site file has somebody's folder: that is not taken for ours", () => {
+    move();
+    watch();
+    host.write("other/docker/theirs", "x");
+    host.write("fstab", `${fstab}UUID=w ${host.at("other")} ext4 defaults 0 2\n`);
+    const { code, stderr } = host.run("attached data-root move", input.replace(host.at("disk"), host.at("other")));
+    expect(code).toBe(65);
+    expect(stderr).toContain("exists already");
+    expect(host.read("other/docker/theirs")).toBe("x");
+  });
+
+  test("when it cannot be unmounted: the service runs on from there, and nothing is lost", () => {
+    move();
+    write("newer");
+    host.stub("umount() { return 32; }");
+    watch();
+    isMoved();
+    expect(host.read("disk/docker/newer")).toBe("since\n");
+    expect(host.read("journal")).toContain("IT NEEDS HELP".toLowerCase());
   });
 });
 

@@ -13,8 +13,9 @@
 readonly ARMED=$STATE/armed
 # Room on the disk for the way back, given up when it is gone: a disk that fills up must not keep a bad change in place.
 readonly ROOM=$STATE/room
-# Exit code of a way back that has to wait until the host has booted.
+# Exit codes of a way back: it has to wait until the host has booted; the old state is back and does not work.
 readonly LATER=75
+readonly UNHEALTHY=76
 # The item that this very verb has armed and not yet brought to an end.
 ARMING=
 readonly REVERT_SERVICE=twisterlab-edge-revert.service
@@ -126,13 +127,15 @@ watch_armed() {
 }
 
 first_armed() {
-  local file
+  local file found=
   for file in "$ARMED"/*; do
-    [[ -f $file ]] || return 1
+    # Somebody may confirm it just now.
+    [[ -f $file ]] || continue
+    found=${file##*/}
     # Of several, one that is due goes first.
-    is_due "${file##*/}" && break
+    ! is_due "$found" || break
   done
-  printf '%s' "${file##*/}"
+  [[ -n $found ]] && printf '%s' "$found"
 }
 
 is_due() {
@@ -154,13 +157,21 @@ why_due() {
   fi
 }
 
-# revert ITEM WHY: the old state comes back and is verified.
+# revert ITEM WHY: the old state comes back and is verified. What stops the way back (a command that was killed, a disk that
+# is full) may be over in a moment; a service that does not run with the old state either needs somebody.
 revert() {
-  if go_back "$1" now; then
+  local try status=0
+  for try in 1 2 3; do
+    ((try == 1)) || sleep 10
+    status=0
+    go_back "$1" now || status=$?
+    ((status != 0 && status != UNHEALTHY)) || break
+  done
+  if ((status == 0)); then
     report_reverted "$1" warning "undone, because $2; the old state is back and healthy"
     disarm "$1"
   else
-    report_reverted "$1" err "$2, AND THE OLD STATE DID NOT COME BACK HEALTHY: it needs help"
+    report_reverted "$1" err "$2, AND THE OLD STATE DID NOT COME BACK HEALTHY: it needs help; what was there is in $STATE/items/$1"
     disarm "$1"
     return 1
   fi
@@ -178,7 +189,7 @@ go_back_itself() {
   mapfile -t armed < "$ARMED/$1"
   rm -f -- "$ROOM"
   "revert_${armed[0]//-/_}" "$1" "$2"
-  [[ $2 == boot ]] || "healthy_${armed[0]//-/_}" "$1"
+  [[ $2 == boot ]] || "healthy_${armed[0]//-/_}" "$1" || exit "$UNHEALTHY"
 }
 
 # revert-at-boot: files only, because no service runs yet; whether they come up is asked by `watch` later in the boot.
@@ -193,13 +204,12 @@ revert_at_boot() {
     status=0
     go_back "$item" boot || status=$?
     # Still armed, and in another boot: the watching service goes back.
-    ((status != LATER)) || continue
-    if ((status == 0)); then
-      keep "$STATE/items/$item/unverified" <<< "${armed[0]}"
-      report_reverted "$item" warning "undone at boot, because nobody had confirmed it"
-    else
-      report_reverted "$item" err "NOT UNDONE AT BOOT: it needs help"
+    if ((status != 0)); then
+      ((status == LATER)) || logger --tag twisterlab-edge --priority daemon.err -- "$item: not undone at boot, tried again when the host is up" || true
+      continue
     fi
+    keep "$STATE/items/$item/unverified" <<< "${armed[0]}"
+    report_reverted "$item" warning "undone at boot, because nobody had confirmed it"
     disarm "$item"
   done
   # fstab may be another one now than when this boot's mount units were made from it.
@@ -287,6 +297,3 @@ write_unit() {
   sync -- "$UNITS"
   changed=yes
 }
-
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
-uptime_seconds() { cut -d. -f1 /proc/uptime; }

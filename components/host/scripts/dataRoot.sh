@@ -7,7 +7,7 @@
 data_root_move() {
   read_params item path disk_serial mount format service confirm_within
   need item path disk_serial mount format service
-  need_commands rsync findmnt lsblk systemctl
+  need_commands rsync findmnt lsblk systemctl systemd-escape wipefs
   local path=${PARAM[path]} mount=${PARAM[mount]} service=${PARAM[service]} copied differences
   name_places
 
@@ -19,13 +19,18 @@ data_root_move() {
     say "$path is on $mount"
     return 0
   fi
+  # Its disk did not mount, say. What is in this folder then is not the data, and what looks like an empty disk is.
+  [[ ! -e $record/installed ]] \
+    || refuse "$path was moved to $target and is not mounted: mend that, then mount $mount and $path. Leave $old alone until then"
   [[ -d $path && ! -L $path ]] || refuse "$path is not a folder"
-  [[ ! -e $old ]] || refuse "$old exists from an earlier move"
-  # Ours, of a move that was undone at boot, when its disk was not there yet.
-  [[ ! -e $record/places || -e $record/installed || ! -e $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
-  [[ ! -e $target ]] || refuse "$target exists already"
+  [[ ! -e $old ]] || refuse "$old exists from an earlier move: see that $path has all its data, then move it away"
   containers_stop_with "$service"
+  nothing_else_below "$path"
+  fstab_is_sound
   prepare_disk "$mount" "${PARAM[disk_serial]}" "${PARAM[format]}"
+  awk -v mount="$mount" '!/^[[:space:]]*#/ && $2 == mount { found = 1 } END { exit !found }' "$FSTAB" \
+    || refuse "$mount is not in $FSTAB: after a reboot it would not be there"
+  take_over_own_copy
   copied=$target.partial
   enough_room "$path" "$mount" "$copied"
 
@@ -35,10 +40,14 @@ data_root_move() {
   # Whatever fails from here on, also a command nobody asked about: the service runs on its old data again.
   arm "${PARAM[item]}" data-root
   stop_service "$service"
+  [[ -z $(mounted_below "$path") ]] || fail "something still has a mount in $path, and would write on there: stop its containers first"
   copy "$path/" "$copied/"
   differences=$(copy --dry-run --itemize-changes --checksum "$path/" "$copied/")
   [[ -z $differences ]] || fail "$copied is not what $path is"
+  # All of it on the disk before anything goes by it: the way back copies from there.
+  sync --file-system -- "$copied"
   mv -T -- "$copied" "$target"
+  sync -- "$mount"
   mv -T -- "$path" "$old"
   mkdir -m 0711 -- "$path"
   add_fstab_line "$line"
@@ -62,7 +71,7 @@ data_root_undo() {
     return 0
   fi
   [[ -d $old ]] || refuse "the data from before the move is gone: $path stays on $mount"
-  [[ -d $target ]] || refuse "$target is not there, and what was written since the move with it"
+  target_is_there || refuse "$target is not there, and what was written since the move with it"
   containers_stop_with "$service"
   # What was written since the move is only on the new disk: it is copied back before the switch. From `target`, not from
   # `path`: with its mount away `path` is an empty folder, and a copy of that would empty `old`.
@@ -88,8 +97,15 @@ revert_data_root() {
     [[ ! -e $record/installed ]] || exit "$LATER"
     put_back_places "${places[0]}" "${places[2]}"
   else
+    trap 'start_after_failure $?' EXIT
     go_back_to_old_data
   fi
+}
+
+# start_after_failure STATUS: better where it is than not at all.
+start_after_failure() {
+  rm -f -- "${STAGED[@]}"
+  (($1 == 0)) || start_service "${PARAM[service]}" || true
 }
 
 healthy_data_root() {
@@ -108,47 +124,92 @@ name_places() {
 
 # From wherever the switch, there or back, was cut off. Runs again freely.
 go_back_to_old_data() {
-  local path=${PARAM[path]} service=${PARAM[service]}
+  local path=${PARAM[path]} service=${PARAM[service]} merge=no
   stop_service "$service" || true
-  if [[ -e $record/installed ]]; then
-    if [[ -d $target ]]; then
-      # Better where it is than not at all.
-      copy "$target/" "$old/" || {
-        start_service "$service" || true
-        fail "$target could not be copied back to $old"
-      }
+  # Also where it is not noted down: it ran from there in a boot that could not be put right in time.
+  if [[ -e $record/installed ]] || mountpoint --quiet -- "$path"; then
+    if target_is_there; then
+      merge=yes
     else
       # Its disk is away. What was written there is not lost with this, and the service is needed.
       say "$target is not there: $service goes back to the data from before the move"
+      keep "$record/unmerged" <<< "$target"
     fi
-    rm -f -- "$record/installed"
-    sync -- "$record"
   fi
-  ! mountpoint --quiet -- "$path" || umount -- "$path"
+  [[ $merge == no || ! -d $old ]] || merge_into "$old"
+  if mountpoint --quiet -- "$path"; then
+    # A command of K3s', or somebody's shell, may be in it for a moment.
+    wait_until 60 umount -- "$path" || fail "$path is in use and cannot be unmounted: do its containers still run?"
+  fi
+  [[ $merge == no || -d $old ]] || merge_into "$path"
   put_back_places "$path" "$service"
   # A later move starts from this copy.
-  [[ ! -d $target || -e $target.partial ]] || mv -T -- "$target" "$target.partial"
+  [[ ! -d $target || -e $target.partial || -e $record/unmerged ]] || mv -T -- "$target" "$target.partial"
   start_service "$service"
 }
 
-# put_back_places PATH SERVICE: fstab, the unit's dependency and the folder as they were before the move.
+# merge_into FOLDER: what the service wrote on the other disk, on this one for good.
+merge_into() {
+  copy "$target/" "$1/" || fail "$target could not be copied back to $1"
+  sync --file-system -- "$1"
+}
+
+# target_is_there: the new place with its data. A disk that may be absent at boot may be on its way up; and the folder alone
+# says nothing, because systemd makes the source of a bind mount where it is missing.
+target_is_there() {
+  local mount=${PARAM[mount]}
+  mountpoint --quiet -- "$mount" \
+    || timeout 300 systemctl start -- "$(systemd-escape --path --suffix=mount -- "$mount")" 2> /dev/null || true
+  mountpoint --quiet -- "$mount" && [[ -n $(ls -A -- "$target" 2> /dev/null) ]]
+}
+
+# put_back_places PATH SERVICE: the folder, fstab and the unit's dependency as they were before the move. In this order: as
+# long as the old data is not in its place, a boot mounts the other.
 put_back_places() {
+  if [[ -d $old ]]; then
+    # What was written into the mount point while nothing was mounted is somebody's data too.
+    [[ ! -d $1 ]] || rmdir -- "$1" 2> /dev/null || mv -T -- "$1" "$1.aside-$(date -u +%Y%m%dT%H%M%SZ)"
+    rm -f -- "$record/installed"
+    sync -- "$record"
+    mv -T -- "$old" "$1"
+    sync -- "$(dirname -- "$1")"
+  fi
+  rm -f -- "$record/installed"
   drop_fstab_line "$line"
   rm -f -- "$UNITS/$2.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
-  if [[ -d $old ]]; then
-    # A folder that is not empty is somebody's data: rmdir stops here.
-    [[ ! -d $1 ]] || rmdir -- "$1"
-    mv -T -- "$old" "$1"
-  fi
 }
+
+# take_over_own_copy: the copy of a move that was undone before the service ran from it is a good start for the next.
+take_over_own_copy() {
+  local this_move=${PARAM[path]}$'\n'${PARAM[mount]}$'\n'${PARAM[service]}
+  if [[ -e $target && ! -e $target.partial && ! -e $record/unmerged && -e $record/places && $(< "$record/places") == "$this_move" ]]; then
+    mv -T -- "$target" "$target.partial"
+  fi
+  [[ ! -e $target || ! -e $record/unmerged ]] \
+    || refuse "$target has what was written there before its disk went away: look whether you need that, then move it away"
+  [[ ! -e $target ]] || refuse "$target exists already"
+  rm -f -- "$record/unmerged"
+}
+
+# nothing_else_below PATH: no file system but those that containers bring: it would be left behind.
+nothing_else_below() {
+  local others
+  others=$(mounted_below "$1" | awk '$2 !~ /^(overlay|tmpfs|nsfs|proc|mqueue|fuse\.fuse-overlayfs)$/ { print $1 }')
+  [[ -z $others ]] || refuse "other file systems are mounted in $1 (${others//$'\n'/ }): they would be left behind"
+}
+
+mounted_below() { findmnt --raw --noheadings --output TARGET,FSTYPE | awk -v below="$1/" 'index($1, below) == 1'; }
 
 copy() { rsync --archive --hard-links --acls --xattrs --one-file-system --numeric-ids --delete "$@"; }
 
-# live-restore lets containers run on, and write on, while the daemon stands.
+# live-restore lets containers run on, and write on, while the daemon stands. Of a daemon that does not answer, the mounts
+# tell, once it stands.
 containers_stop_with() {
+  local running
   [[ $1 == docker ]] || return 0
-  [[ $(docker info --format '{{.LiveRestoreEnabled}} {{.ContainersRunning}}') != "true "[1-9]* ]] \
+  running=$(timeout 20 docker info --format '{{.LiveRestoreEnabled}} {{.ContainersRunning}}' 2> /dev/null) || return 0
+  [[ $running != "true "[1-9]* ]] \
     || refuse "containers run and live-restore would keep them writing during the move: stop them first (docker stop)"
 }
 
@@ -174,7 +235,11 @@ prepare_disk() {
     udevadm settle
     partition=$(our_partition "$disk")
   fi
-  [[ -n $(blkid -s UUID -o value "$partition") ]] || mkfs.ext4 -q -- "$partition"
+  # Only what is empty, and can be read, is given a filesystem; blkid says the same of a disk that is failing.
+  local signatures
+  signatures=$(wipefs --no-act --noheadings -- "$partition") || refuse "$partition cannot be read"
+  [[ -n $signatures ]] || mkfs.ext4 -q -- "$partition"
+  [[ -n $(blkid -s UUID -o value "$partition") ]] || refuse "$partition carries something that is no filesystem: ${signatures%%$'\n'*}"
   mkdir -p -- "$1"
   add_fstab_line "UUID=$(blkid -s UUID -o value "$partition") $1 ext4 defaults,noatime,nofail 0 2"
   mount -- "$1"
@@ -193,7 +258,7 @@ with_line() { awk -v line="$1" '{ print } END { print line }'; }
 
 wait_for_mount() {
   (umask 022 && mkdir -p -- "$UNITS/$1.service.d")
-  printf '[Unit]\nRequiresMountsFor=%s\n' "$2" > "$UNITS/$1.service.d/50-twisterlab-edge-data-root.conf"
+  printf '[Unit]\nRequiresMountsFor=%s\n' "$2" | keep "$UNITS/$1.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
 }
 

@@ -70,7 +70,7 @@ host_file_undo() {
     return 0
   fi
   if [[ -e $path ]] && ! is_ours "$path" "$record"; then
-    refuse "$path was changed by hand since it was installed; what stood there before us is in $record/original"
+    refuse "$path was changed by hand since it was installed: put ours there again (npm run up) and take the item out then, or bring back $record/original yourself"
   fi
   keep_previous "$path" "$record"
   # Ours comes back when this fails or is cut off. No later command could confirm it; but what was there before us ran
@@ -90,7 +90,7 @@ revert_host_file() {
   path=$(< "$record/path")
   bring_back "$path" "$record/previous"
   bring_back "$record/installed" "$record/previous.installed"
-  [[ $2 == boot ]] || "activate_$(tr - _ < "$record/activate")" "$path"
+  [[ $2 == boot ]] || "activate_$(tr - _ < "$record/activate")" "$path" || exit "$UNHEALTHY"
 }
 
 healthy_host_file() {

@@ -86,6 +86,8 @@ revert_k3s_image() {
   # containerd does not run yet.
   [[ $2 == now ]] || exit "$LATER"
   local record=$STATE/items/$1 name
+  # After a boot K3s takes its time.
+  wait_until 300 healthy_k3s_image || fail "K3s' containerd does not answer"
   name=$(< "$record/name")
   if [[ $(< "$record/previous") == no ]]; then
     drop_k3s_image "$name"

@@ -86,6 +86,8 @@ keep() {
   sync -- "$folder"
 }
 
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
 machine_id() { cat /etc/machine-id; }
 
 # One change at a time on this host; a second run waits.
@@ -103,14 +105,20 @@ take_turn_now() {
 }
 give_turn_back() { exec 9>&-; }
 
-# wait_until SECONDS COMMAND...: true as soon as COMMAND succeeds.
+# wait_until SECONDS COMMAND...: true as soon as COMMAND succeeds. By the uptime: bash's SECONDS goes by a clock that may be set.
 wait_until() {
-  local deadline=$((SECONDS + $1))
+  local deadline=$(($(uptime_seconds) + $1))
   shift
   until "$@" > /dev/null 2>&1; do
-    ((SECONDS < deadline)) || return 1
+    (($(uptime_seconds) < deadline)) || return 1
     sleep 1
   done
+}
+
+# fstab_is_sound: asked before anything is changed. A fault in somebody else's line must not come up half-way.
+fstab_is_sound() {
+  local report
+  report=$(findmnt --verify --tab-file "$FSTAB" 2>&1) || refuse "$FSTAB has a fault, mend that first: $report"
 }
 
 # edit_fstab checked|unchecked FILTER...: /etc/fstab goes through a filter, whole or not at all. `unchecked` is for the way

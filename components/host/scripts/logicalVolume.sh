@@ -2,7 +2,7 @@
 # volume-group add-disk: gives an empty disk, named by its serial, to a volume group.
 # There is no undo: a grown volume stays grown, and old metadata over a grown filesystem would cut it off.
 # volume-group restore-metadata: for people, after an accident with the group: puts back one of the kept files, when every
-# volume that is there now has the same size in it.
+# volume that is there now has the same size and the same extents in it.
 
 logical_volume_grow() {
   read_params item volume_group logical_volume mount filesystem size_bytes reserve_bytes metadata_backup disk_serial
@@ -77,46 +77,67 @@ volume_group_restore_metadata() {
   read_params volume_group file metadata_backup
   need volume_group file metadata_backup
   need_commands lvs vgs vgcfgrestore vgcfgbackup python3
-  local vg=${PARAM[volume_group]} file=${PARAM[file]} there different
+  local vg=${PARAM[volume_group]} file=${PARAM[file]} now different
   [[ -f $file ]] || refuse "there is no file $file"
   vgs "$vg" > /dev/null 2>&1 || refuse "the volume group $vg is not on this host"
-  there=$(lvs --noheadings --nosuffix --units b --separator ' ' --options lv_name,lv_size,vg_extent_size -- "$vg")
-  different=$(python3 -c "$DIFFERENT_VOLUMES" "$vg" "$file" <<< "$there") || refuse "$file is no metadata of $vg"
+  now=$(mktemp -- "$RUN/twisterlab-edge.XXXXXX")
+  remove_at_exit "$now"
+  vgcfgbackup --file "$now" -- "$vg" > /dev/null
+  different=$(python3 -c "$DIFFERENT_VOLUMES" "$vg" "$file" "$now") || refuse "$file is no metadata of $vg"
   [[ -z $different ]] \
-    || refuse "with $file these volumes of $vg would have another size than now, and a filesystem on them would be cut off: $different"
+    || refuse "with $file these volumes of $vg would have another size than now, and a filesystem on them would be cut off, or other extents, with other data: $different"
   keep_metadata "$vg"
   vgcfgrestore --yes --file "$file" -- "$vg" > /dev/null
   say "restored the metadata of $vg from $file"
 }
 
-# Volumes that are on the host (standard input: name, size, extent size) and not of the same size in a file of vgcfgbackup.
+# Volumes that are there now and are not in the same places in a file of vgcfgbackup.
 readonly DIFFERENT_VOLUMES='
 import re, sys
-group, file = sys.argv[1:]
-kept, path = {}, []
-for line in open(file):
-    line = line.split("#")[0].strip()
-    if line.endswith("{"):
-        path.append(line[:-1].strip())
-    elif line == "}":
-        path.pop()
-    elif len(path) == 4 and path[:2] == [group, "logical_volumes"]:
-        count = re.fullmatch(r"extent_count = (\d+)", line)
-        if count:
-            kept[path[2]] = kept.get(path[2], 0) + int(count[1])
+group, file, now = sys.argv[1:]
+
+def volumes(name):
+    path, disks, found, text = [], {}, {}, ""
+    for line in open(name):
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        # A list may go over several lines.
+        text += line
+        if "[" in text and "]" not in text:
+            continue
+        line, text = text, ""
+        if line.endswith("{"):
+            path.append(line[:-1].strip())
+            if len(path) == 4 and path[:2] == [group, "logical_volumes"]:
+                found.setdefault(path[2], []).append({})
+        elif line == "}":
+            path.pop()
+        elif len(path) == 3 and path[:2] == [group, "physical_volumes"] and line.startswith("id ="):
+            disks[path[2]] = line
+        elif len(path) == 4 and path[:2] == [group, "logical_volumes"]:
+            key, value = (part.strip() for part in line.split("=", 1))
+            found[path[2]][-1][key] = value
+    # The names of physical volumes (pv0, pv1) are those of one file.
+    return {
+        volume: [{key: re.sub(r"\bpv\d+\b", lambda pv: disks.get(pv[0], pv[0]), value) for key, value in part.items()} for part in parts]
+        for volume, parts in found.items()
+    }
+
+kept, there = volumes(file), volumes(now)
 if not kept:
     sys.exit(1)
-for row in sys.stdin:
-    name, size, extent = row.split()
-    now = int(size) // int(extent)
-    if kept.get(name) != now:
-        print(f"{name} (now {now} extents, there {kept.get(name, 0)})", end=" ")
+extents = lambda parts: sum(int(part.get("extent_count", 0)) for part in parts)
+for name, parts in there.items():
+    if kept.get(name) != parts:
+        print(f"{name} (now {extents(parts)} extents, there {extents(kept.get(name, []))})", end=" ")
 '
 
 # is_on_disk VG SERIAL: one of its physical volumes is on the disk with this serial.
 is_on_disk() {
   local disk volume
-  disk=$(disk_by_serial "$2")
+  # We are asked in an ||, where an error ends nothing.
+  disk=$(disk_by_serial "$2") || exit
   for volume in $(pvs --noheadings --options pv_name --select "vg_name=$1"); do
     [[ $(lsblk --nodeps --noheadings --paths --output PKNAME "$volume") == "$disk" || $volume == "$disk" ]] && return 0
   done

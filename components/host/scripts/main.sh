@@ -50,6 +50,8 @@ perform() {
   [[ -z $revision || $revision =~ ^[0-9]+$ ]] || refuse "'$revision' is not a revision"
   take_turn
   renew_lease
+  local held=()
+  (($(lease_left) == 0)) || mapfile -t held < "$LEASE"
   settle
   trap finish EXIT
   case $verb in
@@ -80,6 +82,8 @@ perform() {
       ;;
   esac
   [[ -z $revision ]] || record_revision "$revision"
+  # This may have taken longer than the lease is given; nobody else could take it, because the turn was ours.
+  ((${#held[@]} == 0)) || write_lease "${held[0]}" "${held[3]}"
 }
 
 # record_revision NUMBER: the item was applied so often. On this host, because a run that is killed tells nobody else.
@@ -93,6 +97,10 @@ record_revision() {
 # host before us.
 leave() {
   [[ ${1:-} =~ ^[a-z0-9-]+$ ]] || refuse "'${1:-}' is not a stack name"
+  # A run that was killed may not have told anybody of it: without the entry point nothing would undo it.
+  local armed
+  armed=$(find "$ARMED" -mindepth 1 -printf '%f ' 2> /dev/null || true)
+  [[ -z $armed ]] || refuse "changes wait to be confirmed or undone ($armed): try again in a moment"
   rm -f -- "$STATE/users/$1"
   if [[ -z $(ls -A -- "$STATE/users" 2> /dev/null) ]]; then
     remove_revert_units

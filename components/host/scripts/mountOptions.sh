@@ -19,6 +19,7 @@ mount_options_put() {
     return 0
   fi
 
+  fstab_is_sound
   live=$(findmnt -no OPTIONS -- "$mount")
   keep "$record/mount" <<< "$mount"
   if [[ ! -e $record/after ]]; then
@@ -48,7 +49,7 @@ mount_options_undo() {
   fi
   current=$(options_of "$mount")
   [[ $current == "$(< "$record/after")" ]] \
-    || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")'"
+    || refuse "the options of $mount in $FSTAB were changed by hand since; before us they were '$(< "$record/before")': put ours there again ('$(< "$record/after")', or npm run up), then take the item out"
   keep_previous_options "$current" "$(findmnt -no OPTIONS -- "$mount")"
   arm "${PARAM[item]}" mount-options
   edit_fstab checked with_options "$mount" "$(< "$record/before")"
@@ -87,8 +88,11 @@ remount_as() {
   mount -o "remount,$options" -- "$1"
 }
 
+# Only what is ours: somebody else's line with a fault is not our change.
 healthy_mount_options() {
-  findmnt --verify --tab-file "$FSTAB" > /dev/null 2>&1 && mountpoint --quiet -- "$(< "$STATE/items/$1/mount")"
+  local mount
+  mount=$(< "$STATE/items/$1/mount")
+  mountpoint --quiet -- "$mount" && (options_of "$mount") > /dev/null 2>&1
 }
 
 # options_of MOUNT: the options in the one line of MOUNT in fstab.
