@@ -8,7 +8,11 @@ import { fingerprint, scanHostKey, type Observation } from "../components/host/o
 import { gib } from "../components/host/plan.ts";
 import { isKnown } from "../components/settings/schema/build.ts";
 import type { Site as SiteSettings } from "../components/settings/site.ts";
+import type { Phase } from "../components/settings/stackName.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
+import { declaredPhases } from "../phases/catalogue.ts";
+import { describeBlocking, findGaps } from "../phases/gaps.ts";
+import { agreed } from "./ask.ts";
 import { findBackend } from "./backend.ts";
 import { EXIT, Failure } from "./failure.ts";
 import { loginKey } from "./loginKey.ts";
@@ -22,7 +26,7 @@ const NOT_MEASURED = 21;
  * Checks what the commands need on this machine, reads from the host what the site file does not know, and proposes
  * the lines. Changes neither.
  * @param onlyEnvironment prints the environment for plain `pulumi` as shell exports (PowerShell's on Windows), nothing else.
- * @returns 0: nothing is missing; 2: something is; 21: the host could not be asked.
+ * @returns 0: `up` of every declared phase has what it needs; 2: something is missing; 21: the host could not be asked.
  */
 export async function doctor(siteName: string, onlyEnvironment: boolean): Promise<number> {
   const site = openSite(siteName);
@@ -46,15 +50,22 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
       open.map(({ key: name, what, howToFind }) => `${name}: ${what} (${howToFind})`),
     );
   }
+  const refused = Object.keys(declaredPhases).flatMap((phase) => {
+    const missing = describeBlocking(findGaps(site.settings, Number(phase) as Phase, site.settings.givenSecrets, key));
+    return missing === "" ? [] : [`phase ${phase}:\n${missing}`];
+  });
+  if (refused.length > 0) {
+    print("Up is refused without", refused);
+  }
   if ("blind" in observation) {
     return NOT_MEASURED;
   }
-  return site.settings.unknowns.length === 0 ? EXIT.success : EXIT.configuration;
+  return refused.length === 0 ? EXIT.success : EXIT.configuration;
 }
 
 /**
  * Takes the host away from the run that has it, on purpose: somebody knows that this run is gone.
- * @returns 0: it is free; 21: the host could not be asked.
+ * @returns 0: it is free; 1: the person on the terminal said no; 21: the host could not be asked.
  * @throws Failure when the host does not let it go.
  */
 export async function breakHostLease(siteName: string): Promise<number> {
@@ -67,6 +78,10 @@ export async function breakHostLease(siteName: string): Promise<number> {
   }
   const { lease } = observation.facts;
   if (lease !== undefined) {
+    print("Host", [describeLease(observation.facts)]);
+    if (process.stdin.isTTY && !(await agreed("Is that run gone, and may the host be taken away from it?"))) {
+      return EXIT.error;
+    }
     await breakLease(applyTarget(site.settings, key), lease.owner).catch((error: unknown) => {
       throw new Failure((error as Error).message, EXIT.error);
     });

@@ -40,7 +40,7 @@ async function readPlan(site: ReturnType<typeof phaseSite>["site"], stack: strin
     const preview = await pulumi.ask(["preview", "--stack", stack, "--non-interactive"]);
     if (preview.code !== 0) {
       process.stderr.write(preview.stdout);
-      throw new Failure(`the preview failed: ${lastLine(preview.stderr)}`, preview.code);
+      throw new Failure(`the preview failed, see above: ${lastLine(preview.stderr)}`, preview.code);
     }
     return JSON.parse(readFileSync(file, "utf8")) as PlanFile;
   } finally {

@@ -32,7 +32,7 @@ export function holdHost(site: Site, stack: string): HostHold {
       try {
         await releaseLease(target(), owner);
       } catch (error) {
-        say(`The host may still be held for this run, for half an hour at most: ${(error as Error).message}`);
+        say(`If this run has the host, it stays held for half an hour at most: ${(error as Error).message}`);
       }
     },
   };

@@ -2,8 +2,8 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { EXIT, Failure } from "./failure.ts";
 
 /**
- * The commands people learn. Every one takes the phase as argument and `--site`; flags that are not ours go to Pulumi
- * as they are.
+ * The commands people learn. Those about a phase take it as argument, and all of them `--site`; of preview, up and destroy,
+ * flags that are not ours go to Pulumi as they are.
  * @returns the exit code: Pulumi's own where Pulumi ran, 2 for a wrong call or a wrong site file.
  */
 export async function main(words: string[]): Promise<number> {
@@ -57,10 +57,12 @@ export async function main(words: string[]): Promise<number> {
 
   program
     .command("doctor")
-    .description("check this machine, and read from the host what the site file does not know yet; changes nothing")
+    .description(
+      "check this machine, and read from the host what the site file does not know yet; but for --break-lease changes nothing",
+    )
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
     .option("--env", "print only the environment with which plain `pulumi` works as these commands do")
-    .option("--break-lease", "take the host away from a run that is gone; the run that has it is named first")
+    .option("--break-lease", "take the host away from a run that is gone; names it, and asks on a terminal")
     .action(async (options: { site: string; env?: boolean; breakLease?: boolean }) => {
       refuseSwallowedFlags("doctor");
       const { doctor, breakHostLease } = await import("./doctor.ts");

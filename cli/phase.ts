@@ -2,7 +2,9 @@ import type { Phase } from "../components/settings/stackName.ts";
 import { declaredPhases } from "../phases/catalogue.ts";
 import { ensureToolchain, type Toolchain } from "../toolchain/index.ts";
 import { findBackend, prepareBackend, type Backend } from "./backend.ts";
-import { Failure } from "./failure.ts";
+import { agreed } from "./ask.ts";
+import { EXIT, Failure } from "./failure.ts";
+import type { HostHold } from "./hostLease.ts";
 import { findPassphrase } from "./passphrase.ts";
 import { engine, type Engine } from "./pulumi.ts";
 import { openSite, stackName, type Site } from "./site.ts";
@@ -22,34 +24,57 @@ export async function runPhase(
 ): Promise<number> {
   refuseFlagsThatChooseOtherwise(verb, phase, flags);
   const { site, stack } = phaseSite(phase, siteName);
-  if (verb === "preview") {
-    const { pulumi } = await openStack(site, stack);
-    return pulumi.run([verb, "--stack", stack, ...flags]);
-  }
   if (verb === "up") {
     await refuseUnready(site, phase);
+  }
+  if (verb === "preview" || flags.includes("--preview-only")) {
+    const { pulumi } = await openStack(site, stack);
+    return pulumi.run([verb, "--stack", stack, ...flags]);
   }
   // Only here: it loads Pulumi's library, which a preview does without on this side.
   const { holdHost } = await import("./hostLease.ts");
   const hold = holdHost(site, stack);
   const { pulumi } = await openStack(site, stack, hold.environment);
+  if (verb === "destroy") {
+    return destroy(pulumi, hold, stack, flags);
+  }
   try {
-    if (verb === "up") {
-      // The program takes the host itself, once the person has said yes.
-      return await pulumi.run([verb, "--stack", stack, ...flags]);
+    // The program takes the host itself, once the person has said yes.
+    return await pulumi.run([verb, "--stack", stack, ...flags]);
+  } finally {
+    await hold.release();
+  }
+}
+
+/** Here no program runs that could take the host: it is taken once the person has said yes, and not for as long as that takes. */
+async function destroy(pulumi: Engine, hold: HostHold, stack: string, flags: string[]): Promise<number> {
+  // Pulumi does not take both; what is protected, it refuses to touch anyway.
+  const spare = flags.some((flag) => /^(--target|-t)(=|$)/.test(flag)) ? [] : ["--exclude-protected"];
+  const words = ["destroy", "--stack", stack, ...spare, ...flags];
+  const asks =
+    process.stdin.isTTY && !flags.some((flag) => /^(--yes|-y|--skip-preview|-f|--non-interactive)$/.test(flag));
+  if (asks) {
+    const shown = await pulumi.run([...words, "--preview-only"]);
+    if (shown !== EXIT.success) {
+      return shown;
     }
-    // Here no program runs.
-    await hold.take();
-    const code = await pulumi.run([verb, "--stack", stack, "--exclude-protected", ...flags]);
-    await listProtected(pulumi, stack);
+    if (!(await agreed(`Destroy ${stack}?`))) {
+      return EXIT.error;
+    }
+    words.push("--yes", "--skip-preview");
+  }
+  await hold.take();
+  try {
+    const code = await pulumi.run(words);
+    await listLeft(pulumi, stack);
     return code;
   } finally {
     await hold.release();
   }
 }
 
-/** Says what a destroy has left, because losing it would lose data. */
-async function listProtected(pulumi: Engine, stack: string): Promise<void> {
+/** Says what a destroy has left, because losing it would lose data, and what that needs. */
+async function listLeft(pulumi: Engine, stack: string): Promise<void> {
   const state = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"]);
   if (state.code !== 0) {
     return;
@@ -58,14 +83,20 @@ async function listProtected(pulumi: Engine, stack: string): Promise<void> {
     deployment?: { resources?: { urn: string; type: string; protect?: boolean; custom?: boolean }[] };
   };
   const left = (deployment?.resources ?? []).filter(
-    (resource) => resource.protect === true && resource.custom === true,
+    ({ custom, type }) => custom === true && !/^pulumi:(pulumi|providers):/.test(type),
   );
-  if (left.length > 0) {
-    const names = left.map(({ urn, type }) => `  - ${urn.split("::").at(-1) ?? urn} (${type})`);
+  const list = (resources: typeof left): string =>
+    resources.map(({ urn, type }) => `\n  - ${urn.split("::").at(-1) ?? urn} (${type})`).join("");
+  const isProtected = left.filter(({ protect }) => protect === true);
+  const needed = left.filter(({ protect }) => protect !== true);
+  if (isProtected.length > 0) {
     say(
-      `Left as they are, because they are protected: taking them back would lose data, or cannot be done ` +
-        `(a grown volume stays grown).\n${names.join("\n")}`,
+      "Left as they are, because they are protected: taking them back would lose data, or cannot be done " +
+        `(a grown volume stays grown).${list(isProtected)}`,
     );
+  }
+  if (needed.length > 0) {
+    say(`Left with them, because they come before them, or because the run ended early:${list(needed)}`);
   }
 }
 
@@ -112,22 +143,29 @@ export function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+/** Flags of Pulumi's that take the next word for their value. */
+const WITH_VALUE =
+  /^(--(target|exclude|replace|target-replace|message|parallel|color|policy-pack|policy-pack-config|import-file|plan|save-plan|verbose|tracing|profiling|memprofilerate|attach-debugger|otel-traces)|-[a-zA-Z]*[txmpv])$/;
+
 /** Flags of Pulumi's that would act on another stack than the phase's, or write into the file that all phases share. */
 function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: string[]): void {
-  if (flags[0] !== undefined && !flags[0].startsWith("-")) {
-    // `pulumi up <word>` would fetch a template of that name and run it.
-    throw new Failure(`"${flags[0]}" is no flag; write npm run ${verb} -- ${phase} [flags]`);
-  }
-  const chooses = flags.find((flag) => /^--(stack|cwd|config-file)(=|$)|^-[sC]/.test(flag));
+  const chooses = flags.find((flag) => /^--(stack|cwd|config-file)(=|$)|^-[a-zA-Z]*[sC]/.test(flag));
   if (chooses !== undefined) {
     throw new Failure(
       `${chooses}: the phase and --site choose stack and site file; for others use plain \`npx pulumi\``,
     );
   }
-  const writes = flags.find((flag) => /^--config(-path)?(=|$)|^-c/.test(flag));
+  const writes = flags.find((flag) => /^--config(-path)?(=|$)|^-[a-zA-Z]*c/.test(flag));
   if (writes !== undefined) {
     throw new Failure(
       `${writes}: Pulumi would write it into the file that all phases share; edit the site file instead`,
+    );
+  }
+  const word = flags.find((flag, index) => !flag.startsWith("-") && !WITH_VALUE.test(flags[index - 1] ?? ""));
+  if (word !== undefined) {
+    // `pulumi up <word>` would fetch a template of that name and run it.
+    throw new Failure(
+      `"${word}" is no flag, nor the value of one; write npm run ${verb} -- ${phase} [flags], a value as --flag=value`,
     );
   }
 }

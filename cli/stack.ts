@@ -33,13 +33,12 @@ export async function ensureStack(
 
 /** The last line of what Pulumi said, without its `error:`. */
 export function lastLine(text: string): string {
-  return (
-    text
-      .trim()
-      .split("\n")
-      .at(-1)
-      ?.replace(/^error: /, "") ?? "no reason given"
-  );
+  const last = text
+    .trim()
+    .split("\n")
+    .at(-1)
+    ?.replace(/^error: /, "");
+  return last === undefined || last === "" ? "no reason given" : last;
 }
 
 async function createStack(pulumi: Engine, site: Site, stack: string, say: (line: string) => void): Promise<void> {

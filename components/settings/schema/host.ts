@@ -38,7 +38,7 @@ export const host = object("The machine: what it is and how to reach it.", {
 export const safety = object("Time limits of what is undone unless it is confirmed.", {
   confirmWithin: text(
     duration,
-    "Time within which a change that can cut off its own connection is confirmed, or undone by the host; no item does that yet.",
+    "Time within which a change that can cut off its own connection is confirmed over a new one, or undone by the host.",
   ),
   observeTimeout: text(duration, "How long a preview waits for a host that does not answer before it goes on blind."),
 });

@@ -106,13 +106,13 @@ export const phase0 = object("Phase 0, stabilise.", {
   kubelet: kubelet.prefault({}),
   imageImports: list("Images that K3s is given because no registry has them.", imageImport, 0).default([]),
   buildBenchmark: buildBenchmark.exactOptional(),
-  backups: object("Backups of the databases.", {
+  backups: object("Backups of the databases; not applied yet, but for the disk, which LVM's metadata is kept on.", {
     disk: text(dnsLabel, "Disk that the backups are kept on, by its name under `disks`."),
     retention: text(duration, "How long a backup is kept."),
     postgres: backup("PostgreSQL"),
     redis: backup("Redis"),
   }),
-  podHygiene: object("What is cleared away on the cluster.", {
+  podHygiene: object("What is cleared away on the cluster; not applied yet.", {
     leftovers: list(
       "Workloads that nobody needs any more, as namespace/name.",
       text(namespacedName, "Namespace/name."),

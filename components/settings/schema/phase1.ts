@@ -13,7 +13,9 @@ const growth = {
 const newDisk = { disk: text(dnsLabel, "Empty disk that joins the volume group, by its name under `disks`.") };
 const reclaim = {
   reclaim: object("What is cleared away; volumes and running containers never are.", {
-    images: flag("Container images that no container uses, of Docker and of K3s."),
+    images: flag(
+      "Of Docker, images without a name that no container uses, and build cache; of K3s, images from a registry that no container uses.",
+    ),
     packages: flag("Packages that nothing needs any more, old kernels among them, and the package cache."),
   }),
 };

@@ -43,7 +43,7 @@ describe("a wrong call is one sentence and exit code 2", () => {
     [["preview", "one"], "The plan has the phases 0 to 5."],
     [["preview"], "missing required argument 'phase'"],
     [["previev", "1"], "unknown command 'previev'"],
-    [["up", "1", "edge", "--yes"], '"edge" is no flag; write npm run up -- 1 [flags]'],
+    [["up", "1", "edge", "--yes"], '"edge" is no flag, nor the value of one; write npm run up -- 1 [flags]'],
     [["up", "1", "--stack", "other"], "--stack: the phase and --site choose stack and site file"],
     [["preview", "1", "-C", "/tmp"], "-C: the phase and --site choose"],
     [["preview", "1", "--config-file=x.yaml"], "--config-file=x.yaml: the phase and --site choose"],
