@@ -15,15 +15,12 @@ export interface HostFacts {
   operatingSystem: string | undefined;
   kernel: string | undefined;
   threads: number | undefined;
-  memory: number | undefined;
   disks: BlockDevice[];
   mounts: { target: string; source: string; filesystem: string; options: string[]; size: number; used: number }[];
   volumeGroups: { name: string; size: number; free: number; extentSize: number; missing: number }[];
   logicalVolumes: { volumeGroup: string; name: string; size: number; layout: string }[];
   physicalVolumes: { name: string; volumeGroup: string }[];
   gateway: string | undefined;
-  hostKey: string | undefined;
-  dockerVersion: string | undefined;
   k3sVersion: string | undefined;
   /** Key of the hashes in `files`: made for one observation, so that a hash says nothing to anybody else. */
   hashKey: string;
@@ -152,7 +149,6 @@ export function parseFacts(text: string, hashKey: string): HostFacts {
     operatingSystem: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(sections.get("os-release") ?? "")?.[1],
     kernel: line("kernel"),
     threads: number(line("threads")),
-    memory: kib(line("memory")),
     disks: json(sections, "disks", "blockdevices").map(blockDevice),
     mounts: flattenMounts(json(sections, "mounts", "filesystems")),
     volumeGroups: report(sections, "volume-groups", "vg").map((vg) => ({
@@ -174,8 +170,6 @@ export function parseFacts(text: string, hashKey: string): HostFacts {
     })),
     gateway: optional(parsed(sections, "default-route")[0]?.["gateway"]),
     // Without the comment at its end, which names the host.
-    hostKey: line("host-key")?.split(" ").slice(0, 2).join(" "),
-    dockerVersion: line("docker-version"),
     k3sVersion: /^k3s version (\S+)/.exec(line("k3s-version") ?? "")?.[1],
     hashKey,
     files: object(sections, "files") as HostFacts["files"],
@@ -327,10 +321,4 @@ function optional(value: unknown): string | undefined {
 
 function number(value: string | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
-}
-
-/** Bytes from a line of /proc/meminfo, which counts in KiB and calls them kB. */
-function kib(value: string | undefined): number | undefined {
-  const amount = /(\d+) kB/.exec(value ?? "")?.[1];
-  return amount === undefined ? undefined : Number(amount) * 1024;
 }

@@ -97,6 +97,12 @@ export function planLogicalVolume(args: LogicalVolumeArgs, observation: Observat
     return refused(`${device} is not on this host: up will refuse`, "not there");
   }
   const observed = gib(volume.size);
+  if (group.missing > 0) {
+    return refused(`${args.volumeGroup} misses ${group.missing} of its disks: up will refuse`, observed);
+  }
+  if (volume.layout !== "linear") {
+    return refused(`${device} is ${volume.layout}, not linear: up will refuse`, observed);
+  }
   // LVM gives space in whole extents.
   const missing = Math.ceil(args.size / group.extentSize) * group.extentSize - volume.size;
   if (missing < 0) {

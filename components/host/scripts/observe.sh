@@ -12,15 +12,12 @@ observe() {
   section os-release cat /etc/os-release
   section kernel uname -r
   section threads nproc
-  section memory grep MemTotal /proc/meminfo
   section disks lsblk --json --bytes --output NAME,TYPE,SIZE,SERIAL,PKNAME,FSTYPE,MOUNTPOINT
   section mounts findmnt --json --bytes --real --output TARGET,SOURCE,FSTYPE,OPTIONS,SIZE,USED
   section volume-groups vgs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options vg_name,vg_size,vg_free,vg_extent_size,vg_missing_pv_count
   section logical-volumes lvs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options vg_name,lv_name,lv_size,lv_layout
   section physical-volumes pvs --config "$WRITE_NOTHING" --reportformat json --units b --nosuffix --options pv_name,vg_name,pv_size,pv_free
   section default-route ip -json -4 route show default
-  section host-key cat /etc/ssh/ssh_host_ed25519_key.pub
-  section docker-version docker version --format '{{.Server.Version}}'
   section k3s-version k3s --version
   section kubelet kubelet_config
   section k3s-images k3s crictl images --output json

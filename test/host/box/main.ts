@@ -43,20 +43,27 @@ try {
 
 function description(box: Box): string {
   const { hostKey, keyFile, machineId, address, sshPort, user } = box;
-  const disks = Object.entries(DISKS).map(([name, { serial }]) => `    ${name}: { serial: ${serial} }`);
+  const disks = Object.entries(DISKS).map(([name, { serial }]) => `    ${name}: serial: ${serial}`);
   return `
 A machine like EdgeServer runs; Ctrl-C removes it with everything on it.
 
   ssh -i ${keyFile} -p ${sshPort} -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no ${user}@${address}
 
-What a site file must say to mean this one:
+What a site file says to mean this one. In a copy of Pulumi.edge.yaml (Pulumi.playground.yaml, used with --site playground):
 
+  twisterlab-edge:site: name: playground
   twisterlab-edge:host:
     address: ${address}
     machineId: ${machineId}
-    ssh: { user: ${user}, port: ${sshPort}, hostKey: ${hostKey}, keyFile: ${keyFile} }
+    ssh: user: ${user}, port: ${sshPort}, keyFile: ${keyFile}
+      hostKey: ${hostKey}
   twisterlab-edge:disks:
 ${disks.join("\n")}
+  twisterlab-edge:network: cidr: 127.0.0.0/24
+  twisterlab-edge:cluster: apiServer: https://127.0.0.1:6443
+  twisterlab-edge:phase3: metalLb: pool: 127.0.0.100-127.0.0.110
+  twisterlab-edge:safety: observeTimeout: 60 s (a machine in software is slow)
+  twisterlab-edge:phase1: without harbor (nothing of Kubernetes runs in it), and without diskBenchmark to save a minute
 
 `;
 }

@@ -11,8 +11,6 @@ NAME="Ubuntu"
 6.8.0-88-generic
 == threads
 4
-== memory
-MemTotal:       16000000 kB
 == disks
 {"blockdevices": [
   {"name":"sda","type":"disk","size":299999999999,"serial":"AI1","pkname":null,"fstype":"ext4","mountpoint":"/twisterlab/ai-storage"},
@@ -29,10 +27,6 @@ MemTotal:       16000000 kB
 {"report":[{"lv":[{"vg_name":"ubuntu-vg","lv_name":"ubuntu-lv","lv_size":"107374182400","lv_layout":"linear"}]}]}
 == default-route
 [{"dst":"default","gateway":"192.168.0.1","dev":"eno1"}]
-== host-key
-ssh-ed25519 AAAAC3Nza root@edgeserver
-== docker-version
-28.1.1
 == k3s-version
 k3s version v1.33.6+k3s1 (b5847677)
 go version go1.24.9
@@ -71,10 +65,7 @@ describe("facts", () => {
       operatingSystem: "Ubuntu 24.04.3 LTS",
       kernel: "6.8.0-88-generic",
       threads: 4,
-      memory: 16_384_000_000,
       gateway: "192.168.0.1",
-      hostKey: "ssh-ed25519 AAAAC3Nza",
-      dockerVersion: "28.1.1",
       k3sVersion: "v1.33.6+k3s1",
       volumeGroups: [{ name: "ubuntu-vg", size: 316753838080, free: 209379655680, extentSize: 4194304, missing: 0 }],
       logicalVolumes: [{ volumeGroup: "ubuntu-vg", name: "ubuntu-lv", size: 107374182400, layout: "linear" }],

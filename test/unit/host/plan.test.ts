@@ -21,10 +21,10 @@ describe("the root volume", () => {
     metadataBackup: "/twisterlab/data-warehouse/lvm",
     why: "room",
   };
-  const host = (size: number, free: number) =>
+  const host = (size: number, free: number, { layout = "linear", missing = 0 } = {}) =>
     seen({
-      logicalVolumes: [{ volumeGroup: "ubuntu-vg", name: "ubuntu-lv", size: size * GIB, layout: "linear" }],
-      volumeGroups: [{ name: "ubuntu-vg", size: 295 * GIB, free: free * GIB, extentSize: 2 ** 22, missing: 0 }],
+      logicalVolumes: [{ volumeGroup: "ubuntu-vg", name: "ubuntu-lv", size: size * GIB, layout }],
+      volumeGroups: [{ name: "ubuntu-vg", size: 295 * GIB, free: free * GIB, extentSize: 2 ** 22, missing }],
     });
 
   test.each([
@@ -39,6 +39,18 @@ describe("the root volume", () => {
     ["refused past the reserve", host(100, 60), "differs", "up will refuse"],
     // 149.999 GiB in whole extents of 4 MiB.
     ["in sync at the next whole extent", host(150, 145), "in sync", "has 150 GiB", 150 * GIB - 1000],
+    [
+      "left alone without one of its disks",
+      host(100, 195, { missing: 1 }),
+      "differs",
+      "misses 1 of its disks: up will",
+    ],
+    [
+      "left alone when it is not linear",
+      host(100, 195, { layout: "raid1" }),
+      "differs",
+      "is raid1, not linear: up will",
+    ],
     ["exactly down to the reserve", host(100, 70), "differs", "grows by 50 GiB"],
     ["missing", seen({}), "differs", "is not on this host: up will refuse"],
     ["blind", blind, "not measured", "grows from 100 GiB (by the records; what is there decides) to 150 GiB"],
@@ -46,6 +58,7 @@ describe("the root volume", () => {
     const plan = planLogicalVolume({ ...wanted, size }, observation);
     expect(plan.state).toBe(state);
     expect(plan.sentence).toContain(sentence);
+    expect(plan.refused === true).toBe(plan.sentence.includes("up will refuse"));
   });
 
   test("is not done while its filesystem is behind: a run was cut off between the two", () => {
