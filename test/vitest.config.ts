@@ -44,8 +44,6 @@ export default defineConfig({
           // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.
           testTimeout: 600_000,
           hookTimeout: 900_000,
-          // One emulated machine takes both cores.
-          fileParallelism: false,
         },
       },
       {
@@ -55,7 +53,6 @@ export default defineConfig({
           include: ["test/host/campaign/*.test.ts"],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -153,7 +153,8 @@ describe("a preview that reaches the host", () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/Host not read: .*no answer within 5 s/);
     expect(seconds).toBeGreaterThan(5);
-    expect(seconds).toBeLessThan(20);
+    // Not for ever; how long starting takes depends on the machine.
+    expect(seconds).toBeLessThan(60);
   });
 });
 
