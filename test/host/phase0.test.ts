@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { phaseStory } from "./support/phaseStory.ts";
+
+/** An image that only the host's Docker has. */
+const MCP = "twisterlab/mcp-unified:dev";
+const UNITS = "/etc/systemd/system";
+
+phaseStory(
+  {
+    phase: 0,
+    observer: true,
+    changes: [
+      [["twisterlab-edge:phase0", "imageImports"], [{ image: MCP, source: "docker" }]],
+      [["twisterlab-edge:phase0", "buildBenchmark"], { context: "/srv/mcp" }],
+    ],
+    prepare: `
+      docker tag edge/busybox:1 ${MCP}
+      mkdir /srv/mcp
+      printf 'FROM edge/busybox:1\\nRUN echo built > /built\\n' > /srv/mcp/Dockerfile`,
+    effects: [
+      ["systemd-analyze cat-config systemd/journald.conf | grep '^SystemMaxUse=' | tail -1", /^SystemMaxUse=500M$/],
+      ["logrotate --debug /etc/logrotate.conf 2>&1 | grep -c 'duplicate log entry' || true", /^0$/],
+      ["systemctl is-active twisterlab-edge-disk-alert.timer logrotate.timer k3s", /^active\nactive\nactive$/],
+      ["visudo --check --quiet && stat -c '%a %U' /etc/sudoers.d/twisterlab-edge", /^440 root$/],
+      ["k3s crictl images", /twisterlab\/mcp-unified +dev /],
+      [`ctr -n k8s.io images ls name==docker.io/${MCP}`, /io\.cri-containerd\.pinned=pinned/],
+      ["docker images --quiet twisterlab-edge/build-benchmark", /^$/],
+    ],
+    byHand: {
+      "entry-point": "echo '# a remark' >> /usr/local/sbin/twisterlab-edge",
+      "host-access-account": "usermod --shell /usr/sbin/nologin twisterlab-observer",
+      "host-access-sudo": "echo '# a remark' >> /etc/sudoers.d/twisterlab-edge",
+      "host-access-keys":
+        "sed -i 's/^.*ssh-ed25519/ssh-ed25519/' /var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
+      "journald-limit-conf": "rm /etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
+      "log-rotation-stanza": "chmod 600 /etc/logrotate.d/rsyslog",
+      "log-rotation-timer": `rm ${UNITS}/logrotate.timer.d/50-twisterlab-edge.conf`,
+      "disk-alert-service": `chown nobody ${UNITS}/twisterlab-edge-disk-alert.service`,
+      "disk-alert-timer": "systemctl disable --now --quiet twisterlab-edge-disk-alert.timer",
+      "disk-cleanup-service": `echo '# a remark' >> ${UNITS}/twisterlab-edge-disk-cleanup.service`,
+      "disk-cleanup-timer": `rm ${UNITS}/twisterlab-edge-disk-cleanup.timer`,
+      "kubelet-yaml": "echo '# a remark' >> /etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+      "k3s-image-twisterlab-mcp-unified-dev": `ctr -n k8s.io images rm docker.io/${MCP} > /dev/null`,
+    },
+    takenOut: { change: [["twisterlab-edge:phase0", "diskCleanup"], undefined], place: "disk cleanup" },
+    stays: [],
+  },
+  (edge) => {
+    test("a preview is made with the key that may only observe, and that key can do nothing else", async () => {
+      const { box, edge: checkout, read, drift } = edge();
+      const seen = () => read("journalctl --no-pager | grep -c 'Accepted publickey for twisterlab-observer' || true");
+      const before = Number(await seen());
+      await drift(0);
+      expect(Number(await seen())).toBe(before + 1);
+      const words = ["-i", join(checkout.home, ".ssh/observer"), "-p", String(box.sshPort), "-o", "BatchMode=yes"];
+      const options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no"].flatMap((option) => ["-o", option]);
+      const login = [...words, ...options, `twisterlab-observer@${box.address}`, "touch /tmp/mine; sudo -n id"];
+      expect((await checkout.run("ssh", login)).stdout).not.toContain("uid=");
+      expect(await read("ls /tmp")).not.toContain("mine");
+    });
+
+    test("a file that would override ours is told", async () => {
+      const { read, drift } = edge();
+      const other = "/etc/systemd/journald.conf.d/zzz-other.conf";
+      await read(`printf '[Journal]\\nSystemMaxUse=4G\\n' > ${other}`);
+      const { items } = await drift(0);
+      const journald = items.find(({ name }) => name === "journald-limit-conf");
+      expect(journald).toMatchObject({ refused: true, observed: expect.stringContaining(other) as string });
+      await read(`rm ${other}`);
+    });
+  },
+);

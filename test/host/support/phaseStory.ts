@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { itemStates, type ItemStates } from "./itemStates.ts";
+import { fingerprint, managedBox, type ManagedBox, type ManagedBoxOptions } from "./managedBox.ts";
+
+/** What there is to tell of a phase on a host: see `phaseStory`. */
+export interface PhaseStory extends ManagedBoxOptions {
+  phase: number;
+  /** Commands as root that the host is prepared with. */
+  prepare?: string;
+  /** What the phase did, read without our scripts: a command, and what it prints. */
+  effects: readonly (readonly [string, RegExp])[];
+  /** What somebody changes by hand, one command as root for each of the phase's items. */
+  byHand: Readonly<Record<string, string>>;
+  /** A change of the site file that takes an item out, and the place of `itemStates` that is as before then. */
+  takenOut: { change: readonly [string[], unknown]; place: string };
+  /** Places of `itemStates` that cannot be brought back. */
+  stays: readonly string[];
+}
+
+/**
+ * The main path, as tests in their order: a fresh EdgeServer, a phase applied, what it did, what somebody changes by hand,
+ * and the way back.
+ * @param more tests of the phase's own, on the host as it was applied.
+ */
+export function phaseStory(
+  { phase, prepare = "true", effects, byHand, takenOut, stays, ...options }: PhaseStory,
+  more: (edge: () => ManagedBox) => void = () => undefined,
+): void {
+  let edge: ManagedBox;
+  let old: ItemStates;
+
+  beforeAll(async () => {
+    edge = await managedBox(options);
+    await edge.read(prepare);
+    old = await itemStates(edge);
+  });
+
+  afterAll(async () => {
+    await edge.stop();
+  });
+
+  describe("a fresh host", () => {
+    test("is not changed by a preview", async () => {
+      const before = await fingerprint(edge);
+      expect(counted(await edge.succeed("preview", phase))).toEqual([expect.stringMatching(/^\d+ to create$/)]);
+      expect(await fingerprint(edge)).toBe(before);
+    });
+
+    test("differs in every item", async () => {
+      const { code, items } = await edge.drift(phase);
+      expect(code).toBe(20);
+      expect(items.filter(({ state }) => state !== "differs").map(({ name }) => name)).toEqual([]);
+    });
+  });
+
+  describe("the phase", () => {
+    test("is applied", async () => {
+      const output = await edge.succeed("up", phase, "--skip-preview");
+      expect(counted(output)).toEqual([expect.stringMatching(/^\d+ created$/)]);
+    });
+
+    test.each(effects)("had its effect: %s", async (command, expected) => {
+      expect((await edge.read(command)).trim()).toMatch(expected);
+    });
+
+    test("leaves nothing waiting, and nothing lying about", async () => {
+      expect(await edge.read("ls -A /var/lib/twisterlab-edge/armed")).toBe("");
+      expect(await edge.read("find /run /tmp /var/tmp -xdev -name 'twisterlab-edge*'")).toBe("");
+    });
+
+    test("has nothing to do the second time; a preview of a managed host changes nothing on it", async () => {
+      const before = await fingerprint(edge);
+      const preview = await edge.succeed("preview", phase);
+      expect(counted(preview)).toEqual([]);
+      expect(preview).toMatch(/\d+ unchanged/);
+      expect(await fingerprint(edge)).toBe(before);
+      expect(counted(await edge.succeed("up", phase, "--skip-preview"))).toEqual([]);
+      const { code, items } = await edge.drift(phase);
+      expect(items.filter(({ state }) => state !== "in sync")).toEqual([]);
+      expect(code).toBe(0);
+    });
+  });
+
+  more(() => edge);
+
+  describe("what somebody changed by hand", () => {
+    test("shows as drift, item by item", async () => {
+      await edge.read(Object.values(byHand).join("\n"));
+      const { code, items } = await edge.drift(phase);
+      expect(code).toBe(20);
+      const differing = items.filter(({ state }) => state === "differs").map(({ name }) => name);
+      expect(differing.sort()).toEqual(Object.keys(byHand).sort());
+    });
+
+    test("is mended by up", async () => {
+      await edge.succeed("up", phase, "--skip-preview");
+      expect((await edge.drift(phase)).items.filter(({ state }) => state !== "in sync")).toEqual([]);
+    });
+  });
+
+  describe("going back", () => {
+    test("by taking one item out of the site file brings that one back", async () => {
+      edge.edge.edit([takenOut.change]);
+      const before = await itemStates(edge);
+      await edge.succeed("up", phase, "--skip-preview");
+      const now = await itemStates(edge);
+      const changed = Object.keys(now).filter((place) => now[place] !== before[place]);
+      expect(changed).toEqual([takenOut.place]);
+      expect(now[takenOut.place]).toBe(old[takenOut.place]);
+    });
+
+    test("by destroy brings every file back byte for byte; what cannot be undone stays", async () => {
+      expect(await edge.phase("destroy", phase)).toMatchObject({ code: 0 });
+      const now = await itemStates(edge);
+      expect(Object.keys(old).filter((place) => now[place] !== old[place])).toEqual(stays);
+    });
+  });
+}
+
+/** What Pulumi counts at the end of a preview, or of an update, beside `29 unchanged`. */
+function counted(output: string): string[] {
+  return [...output.matchAll(/^ +[-+~]+ ?(\d+ .+)$/gm)].map(([, count = ""]) => count);
+}
