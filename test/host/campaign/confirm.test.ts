@@ -44,13 +44,16 @@ async function expectOldDaemon(): Promise<void> {
 }
 
 describe("daemon.json", () => {
-  test("broken by hand keeps Docker down until it is put again", async () => {
+  test("broken by hand keeps Docker down until it is put again, for good, also over a power cut", async () => {
     await box.run(`echo '{ broken' > ${DAEMON_JSON}; systemctl restart docker`);
     expect(await read("systemctl is-active docker")).not.toBe("active");
     const put = await verb(box, "host-file put", { ...daemonJson, confirm_within: 60 }, NEW);
     expect(put).toMatchObject({ code: 0 });
     expect((await verb(box, "confirm --revision 1", { item: "docker-daemon-json", change: "x" })).code).toBe(0);
     expect(await liveRestore()).toBe("true");
+    await box.powerCut();
+    await box.powerOn();
+    expect(await until("[ $(docker info --format '{{.LiveRestoreEnabled}}') = true ]", 120)).toBe("0");
   });
 });
 

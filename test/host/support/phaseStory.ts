@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { itemStates, type ItemStates } from "./itemStates.ts";
+import { between, itemStates, settled, type ItemStates } from "./itemStates.ts";
 import { fingerprint, managedBox, type ManagedBox, type ManagedBoxOptions } from "./managedBox.ts";
+import { startProxy, type TcpProxy } from "./tcpProxy.ts";
 
 /** What there is to tell of a phase on a host: see `phaseStory`. */
 export interface PhaseStory extends ManagedBoxOptions {
@@ -27,15 +28,23 @@ export function phaseStory(
   more: (edge: () => ManagedBox) => void = () => undefined,
 ): void {
   let edge: ManagedBox;
+  let line: TcpProxy | undefined;
   let old: ItemStates;
 
   beforeAll(async () => {
-    edge = await managedBox(options);
+    edge = await managedBox({
+      ...options,
+      port: async (box) => {
+        line = await startProxy({ address: box.address, port: box.sshPort });
+        return line.port;
+      },
+    });
     await edge.read(prepare);
     old = await itemStates(edge);
   });
 
   afterAll(async () => {
+    await line?.stop();
     await edge.stop();
   });
 
@@ -54,9 +63,19 @@ export function phaseStory(
   });
 
   describe("the phase", () => {
-    test("is applied", async () => {
-      const output = await edge.succeed("up", phase, "--skip-preview");
-      expect(counted(output)).toEqual([expect.stringMatching(/^\d+ created$/)]);
+    test("is applied by a second up when the line drops during the first; in between nothing is half done", async () => {
+      const cut = edge.phase("up", phase, "--skip-preview");
+      // The lease, the look at the host, the entry point, and somewhere in the items.
+      for (let connection = 0; connection < 6; connection++) {
+        await Promise.race([line?.nextConnection(), cut]);
+      }
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, Math.random() * 5_000)), cut]);
+      line?.cut();
+      expect((await cut).code).not.toBe(0);
+      await settled(edge);
+      const then = await itemStates(edge);
+      await edge.succeed("up", phase, "--skip-preview");
+      expect(between(then, old, await itemStates(edge))).toEqual([]);
     });
 
     test.each(effects)("had its effect: %s", async (command, expected) => {
