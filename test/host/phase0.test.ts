@@ -23,7 +23,7 @@ phaseStory(
       ["logrotate --debug /etc/logrotate.conf 2>&1 | grep -c 'duplicate log entry' || true", /^0$/],
       ["systemctl is-active twisterlab-edge-disk-alert.timer logrotate.timer k3s", /^active\nactive\nactive$/],
       ["visudo --check --quiet && stat -c '%a %U' /etc/sudoers.d/twisterlab-edge", /^440 root$/],
-      ["k3s crictl images", /twisterlab\/mcp-unified +dev /],
+      ["k3s crictl images --output json", /"docker\.io\/twisterlab\/mcp-unified:dev"/],
       [`ctr -n k8s.io images ls name==docker.io/${MCP}`, /io\.cri-containerd\.pinned=pinned/],
       ["docker images --quiet twisterlab-edge/build-benchmark", /^$/],
     ],
@@ -31,7 +31,7 @@ phaseStory(
       "entry-point": "echo '# a remark' >> /usr/local/sbin/twisterlab-edge",
       "host-access-account": "usermod --shell /usr/sbin/nologin twisterlab-observer",
       "host-access-sudo": "echo '# a remark' >> /etc/sudoers.d/twisterlab-edge",
-      "host-access-keys":
+      "host-access-key":
         "sed -i 's/^.*ssh-ed25519/ssh-ed25519/' /var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
       "journald-limit-conf": "rm /etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
       "log-rotation-stanza": "chmod 600 /etc/logrotate.d/rsyslog",
