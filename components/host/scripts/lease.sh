@@ -48,10 +48,12 @@ lease_break() {
 
 # A change is a sign of life of the run that has the host.
 renew_lease() {
-  local lease
-  (($(lease_left) > 0)) || return 0
+  local lease left
+  left=$(lease_left)
+  ((left > 0)) || return 0
   mapfile -t lease < "$LEASE"
-  write_lease "${lease[0]}" "${lease[3]}"
+  # Not for each of many changes in a row.
+  ((lease[3] - left < 30)) || write_lease "${lease[0]}" "${lease[3]}"
 }
 
 lease_as_json() {

@@ -75,19 +75,25 @@ item_folder() {
   printf '%s' "$STATE/items/$1"
 }
 
-# keep FILE: standard input becomes FILE, whole or not at all, and on the disk when this returns: after a power cut a file
-# that was only renamed may be empty.
+# keep FILE: standard input, a text, becomes FILE, whole or not at all, and on the disk when this returns: after a power cut
+# a file that was only renamed may be empty.
 keep() {
   # Hidden, so that nobody who lists the folder takes it for one of its entries.
-  local folder=${1%/*} staged=${1%/*}/.${1##*/}.new
-  cat > "$staged"
+  local folder=${1%/*} staged=${1%/*}/.${1##*/}.new text
+  IFS= read -r -d '' text || true
+  printf '%s' "$text" > "$staged"
   sync -- "$staged"
   mv -fT -- "$staged" "$1"
   sync -- "$folder"
 }
 
-boot_id() { cat /proc/sys/kernel/random/boot_id; }
-uptime_seconds() { cut -d. -f1 /proc/uptime; }
+# Without another process: whoever waits asks them each second.
+boot_id() { printf '%s' "$(< /proc/sys/kernel/random/boot_id)"; }
+uptime_seconds() {
+  local uptime
+  read -r uptime < /proc/uptime
+  printf '%s' "${uptime%%.*}"
+}
 machine_id() { cat /etc/machine-id; }
 
 # One change at a time on this host; a second run waits.
@@ -99,7 +105,7 @@ take_turn() {
 
 # take_turn_now: true when nobody else is changing the host; give_turn_back lets the next one in.
 take_turn_now() {
-  mkdir -p -- "$STATE"
+  [[ -d $STATE ]] || mkdir -p -- "$STATE"
   exec 9> "$STATE/turn"
   flock --nonblock 9
 }

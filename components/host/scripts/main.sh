@@ -83,7 +83,7 @@ perform() {
   esac
   [[ -z $revision ]] || record_revision "$revision"
   # This may have taken longer than the lease is given; nobody else could take it, because the turn was ours.
-  ((${#held[@]} == 0)) || write_lease "${held[0]}" "${held[3]}"
+  ((${#held[@]} == 0 || $(lease_left) > 0)) || write_lease "${held[0]}" "${held[3]}"
 }
 
 # record_revision NUMBER: the item was applied so often. On this host, because a run that is killed tells nobody else.
