@@ -134,6 +134,8 @@ describe("build-benchmark", () => {
     host.run("lease take", "owner: me\nseconds: 100\n\n");
     const before = host.read("state/lease");
     host.run("build-benchmark run", input());
+    // What it was just writing when it was ended may still be on its way.
+    host.call("command sleep 0.3");
     const after = host.read("state/lease");
     host.wait(50);
     host.call("command sleep 0.3");
