@@ -14,13 +14,10 @@ import { declaredPhases } from "../phases/catalogue.ts";
 import { describeBlocking, findGaps } from "../phases/gaps.ts";
 import { agreed } from "./ask.ts";
 import { findBackend } from "./backend.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { DRIFT, EXIT, Failure } from "./failure.ts";
 import { loginKey } from "./loginKey.ts";
 import { say, sessionEnvironment } from "./phase.ts";
 import { openSite, type Site } from "./site.ts";
-
-/** Exit code of a check that could not be made, as for `npm run drift`. */
-const NOT_MEASURED = 21;
 
 /**
  * Checks what the commands need on this machine, reads from the host what the site file does not know, and proposes
@@ -58,7 +55,7 @@ export async function doctor(siteName: string, onlyEnvironment: boolean): Promis
     print("Up is refused without", refused);
   }
   if ("blind" in observation) {
-    return NOT_MEASURED;
+    return DRIFT.notMeasured;
   }
   return refused.length === 0 ? EXIT.success : EXIT.configuration;
 }
@@ -74,7 +71,7 @@ export async function breakHostLease(siteName: string): Promise<number> {
   const { observation } = await askHost(site.settings, key);
   if ("blind" in observation) {
     print("Host", [observation.blind]);
-    return NOT_MEASURED;
+    return DRIFT.notMeasured;
   }
   const { lease } = observation.facts;
   if (lease !== undefined) {

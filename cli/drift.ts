@@ -4,12 +4,9 @@ import { join } from "node:path";
 import Table from "cli-table3";
 import type { ReportedItem } from "../components/host/plan.ts";
 import { PLAN_FILE, type PlanFile } from "../phases/planFile.ts";
-import { EXIT, Failure } from "./failure.ts";
+import { DRIFT, Failure } from "./failure.ts";
 import { openStack, phaseSite } from "./phase.ts";
 import { lastLine } from "./stack.ts";
-
-/** Exit codes of a look at the host; Pulumi's own stay free. */
-export const DRIFT = { inSync: EXIT.success, differs: 20, notMeasured: 21 } as const;
 
 /**
  * Compares every host item of a phase with the host, and prints desired and observed. Changes nothing: it is a preview

@@ -6,6 +6,9 @@ export const EXIT = {
   configuration: 2,
 } as const;
 
+/** Exit codes of a look at the host; Pulumi's own stay free. */
+export const DRIFT = { inSync: EXIT.success, differs: 20, notMeasured: 21 } as const;
+
 /** A mistake the user can mend: printed as one sentence, without a stack trace. */
 export class Failure extends Error {
   readonly exitCode: number;

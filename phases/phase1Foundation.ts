@@ -29,8 +29,8 @@ const WHY = {
  * registry's namespace.
  *
  * Host items run one after the other: each of them may restart a service, and a host that misbehaves after a change
- * must not be in the middle of another one. An item that the site file no longer has
- * is undone, but for what is protected because it holds data.
+ * must not be in the middle of another one. An item that the site file no longer has is undone,
+ * but for what is protected because it holds data.
  */
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
   return withHost(settings, (host) => {

@@ -1,7 +1,7 @@
 import { ensureToolchain } from "../toolchain/index.ts";
 import { check, UNIT_TESTS } from "./check.ts";
 import { ensureImage } from "./host/box/image.ts";
-import { runVitest, type TestRun } from "./support/vitest.ts";
+import { runVitest, total } from "./support/vitest.ts";
 
 // Everything: the toolchain (built when it is not there), the quick checks, and the tests on the real engine, plugins and
 // SSH server. Says what it is doing; its last line counts what passed, failed and was skipped.
@@ -31,21 +31,18 @@ await ensureImage({ say: tell });
 const host = await runVitest("host", { live: true });
 
 const runs = [scripts, engine, host];
-const sum = (count: (run: TestRun) => number): number =>
-  [quick.unit, ...runs].reduce((total, run) => total + count(run), 0);
+const { passed, skipped, skippedNames, ...tests } = total([quick.unit, ...runs]);
 
 tell(`== done in ${Math.round((Date.now() - started) / 1000)} s`);
 for (const name of quick.failed) {
   tell(`failed: ${name}`);
 }
-for (const name of [quick.unit, ...runs].flatMap(({ skippedNames }) => skippedNames)) {
+for (const name of skippedNames) {
   tell(`skipped: ${name}`);
 }
-const passed = sum(({ passed }) => passed);
 // Lint and its like fail as one each, and so does a fault outside of any test.
 const steps = quick.failed.filter((name) => name !== UNIT_TESTS || quick.unit.failed === 0).length;
 const outside = runs.filter(({ code, failed }) => code !== 0 && failed === 0).length;
-const failed = sum(({ failed }) => failed) + steps + outside;
-const skipped = sum(({ skipped }) => skipped);
+const failed = tests.failed + steps + outside;
 tell(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

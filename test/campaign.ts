@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { ensureImage } from "./host/box/image.ts";
 import { EVERY_COMMAND } from "./support/hostScripts.ts";
-import { runVitest } from "./support/vitest.ts";
+import { runVitest, total } from "./support/vitest.ts";
 
 // `npm run test:campaign`: what takes hours. Words after `--` go to the fault campaign, see test/host/campaign/faults.ts.
 const started = Date.now();
@@ -33,11 +33,9 @@ const faults = await new Promise<number>((settle, reject) => {
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
 const runs = [scripts, host];
-for (const name of runs.flatMap(({ skippedNames }) => skippedNames)) {
+const { passed, failed, skipped, skippedNames } = total(runs);
+for (const name of skippedNames) {
   tell(`skipped: ${name}`);
 }
-const [passed, failed, skipped] = (["passed", "failed", "skipped"] as const).map((outcome) =>
-  runs.reduce((total, run) => total + run[outcome], 0),
-);
 tell(`${passed} passed, ${failed} failed, ${skipped} skipped; the faults ended with ${faults}`);
 process.exitCode = runs.every(({ code }) => code === 0) && faults === 0 ? 0 : 1;

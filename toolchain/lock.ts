@@ -94,7 +94,8 @@ function removeStale(folder: string): void {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether there is a process of this number, ours or not. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

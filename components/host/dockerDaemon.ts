@@ -61,10 +61,11 @@ export function planDockerDaemon(name: string, content: string, observation: Obs
   }
   const current = observation.facts.files[PATH]?.content;
   const there = current === undefined ? {} : readJson(current);
-  const changes = there === undefined ? ["is not valid JSON and is replaced"] : describeChanges(there, wanted);
+  const undeclared = Object.keys(there ?? {}).filter((key) => !(key in wanted));
+  const changes =
+    there === undefined ? ["is not valid JSON and is replaced"] : describeChanges(there, wanted, undeclared);
   // Mode and owner, or another layout of the same values.
   const observed = (changes.length > 0 ? changes : comparison.differences).join("; ");
-  const undeclared = Object.keys(there ?? {}).filter((key) => !(key in wanted));
   // What we put there ourselves, the site file has let go.
   if (undeclared.length > 0 && observation.facts.items[name]?.ours !== true) {
     return {
@@ -78,13 +79,16 @@ export function planDockerDaemon(name: string, content: string, observation: Obs
   return { state: "differs", sentence: `${PATH} ${observed}; ${restart}`, wanted: all, observed };
 }
 
-function describeChanges(there: Record<string, unknown>, wanted: Record<string, unknown>): string[] {
+function describeChanges(
+  there: Record<string, unknown>,
+  wanted: Record<string, unknown>,
+  undeclared: readonly string[],
+): string[] {
   const show = (value: unknown): string => (value === undefined ? "absent" : JSON.stringify(value));
   const changed = Object.keys(wanted).filter((key) => show(there[key]) !== show(wanted[key]));
-  const lost = Object.keys(there).filter((key) => !(key in wanted));
   const parts = changed.map((key) => `${key} ${show(there[key])} -> ${show(wanted[key])}`);
-  if (lost.length > 0) {
-    parts.push(`not declared: ${lost.join(", ")}`);
+  if (undeclared.length > 0) {
+    parts.push(`not declared: ${undeclared.join(", ")}`);
   }
   return parts;
 }

@@ -2,6 +2,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Secret } from "../settings/values/secret.ts";
 import { sha256 } from "./bundle.ts";
+import { unknownValue } from "./connection.ts";
 import type { Observation } from "./observation.ts";
 import { ENTRY_POINT } from "./paths.ts";
 import type { ItemPlan, PlanReport, Reason } from "./plan.ts";
@@ -115,7 +116,7 @@ function history(name: string, { state }: ItemPlan, observation: Observation): s
 function withContent(parameters: Parameters, content: Content): pulumi.Input<string> {
   const render = (text: string): string => renderParameters({ ...parameters, sha256: sha256(text) }, text);
   if (content === undefined) {
-    return pulumi.secret(pulumi.output(pulumi.unknown) as pulumi.Output<unknown> as pulumi.Output<string>);
+    return pulumi.secret(unknownValue());
   }
   return content instanceof Secret ? pulumi.secret(content.map(render).reveal()) : render(content);
 }

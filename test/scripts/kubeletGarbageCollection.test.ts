@@ -1,15 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { parseFacts } from "../../components/host/facts.ts";
-import { kubeletValues, renderKubeletConfig, type KubeletLimits } from "../../components/host/render/kubeletConfig.ts";
+import { kubeletValues, renderKubeletConfig } from "../../components/host/render/kubeletConfig.ts";
 import { fileInput, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
-
-const limits: KubeletLimits = {
-  imageGc: { high: 80, low: 70 },
-  evictBelow: { memory: 300 * 2 ** 20, disk: 10, imageDisk: 10, inodes: 5, imageInodes: 5 },
-  reclaim: { disk: 5, imageDisk: 5 },
-  containerLogs: { maxSize: 20 * 2 ** 20, maxFiles: 3 },
-};
+import { limits } from "../support/kubeletLimits.ts";
 
 describe("on the host", () => {
   let host: ScratchHost;

@@ -1,38 +1,12 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { sha256 } from "../../components/host/bundle.ts";
-import { parseStanzas, renderRotation, type Rotation } from "../../components/host/render/logrotate.ts";
+import { parseStanzas, renderRotation } from "../../components/host/render/logrotate.ts";
 import { renderParameters } from "../../components/host/render/parameters.ts";
 import { KILL_TIMEOUT, OWNER, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
+import { managed, rotation, ubuntu } from "../support/rsyslogStanza.ts";
 
 vi.setConfig({ testTimeout: KILL_TIMEOUT });
-const rotation: Rotation = { files: ["/var/log/kern.log", "/var/log/syslog"], rotate: 3, maxSize: 500 * 2 ** 20 };
-
-/** The file of Ubuntu 24.04's rsyslog, with other folders for its logs. */
-const ubuntu = (logs = "/var/log") => `${logs}/syslog
-${logs}/mail.log
-${logs}/kern.log
-${logs}/auth.log
-${logs}/user.log
-${logs}/cron.log
-{
-\trotate 4
-\tweekly
-\tmissingok
-\tnotifempty
-\tcompress
-\tdelaycompress
-\tsharedscripts
-\tpostrotate
-\t\t/usr/lib/rsyslog/rsyslog-rotate
-\tendscript
-}
-`;
-
-/** What it is with ours in it. */
-const managed = (logs = "/var/log") =>
-  renderRotation({ ...rotation, files: rotation.files.map((file) => file.replace("/var/log", logs)) }) +
-  ubuntu(logs).replace(/^.*\/(syslog|kern\.log)$/gm, "#twisterlab-edge out# $&");
 
 describe("on the host", () => {
   let host: ScratchHost;

@@ -36,6 +36,17 @@ export async function runVitest(
   }
 }
 
+/** The counts of several runs together. */
+export function total(runs: readonly TestRun[]): Pick<TestRun, "passed" | "failed" | "skipped" | "skippedNames"> {
+  const sum = (count: (run: TestRun) => number): number => runs.reduce((all, run) => all + count(run), 0);
+  return {
+    passed: sum(({ passed }) => passed),
+    failed: sum(({ failed }) => failed),
+    skipped: sum(({ skipped }) => skipped),
+    skippedNames: runs.flatMap(({ skippedNames }) => skippedNames),
+  };
+}
+
 interface Report {
   numPassedTests: number;
   numFailedTests: number;

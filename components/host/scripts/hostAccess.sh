@@ -17,8 +17,7 @@ observer_account_put() {
   there=$(observer_account) || refuse "the accounts of this host cannot be read"
   if [[ -z $there ]]; then
     # Before the account: should we die in between, the next run knows it for ours.
-    : > "$record/made"
-    sync -- "$record/made" "$record"
+    keep "$record/made" < /dev/null
     # `*` fits no password, and is not the `!` of a locked account, which sshd without PAM does not let in at all.
     useradd --system --no-create-home --no-user-group --gid nogroup --home-dir "$OBSERVER_HOME" --shell "$OBSERVER_SHELL" \
       --password '*' --comment 'twisterlab-edge, reads only' "$OBSERVER" || fail "useradd did not make $OBSERVER"

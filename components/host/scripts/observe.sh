@@ -90,6 +90,7 @@ open_paths = [
     "/etc/systemd/system/twisterlab-edge-disk-cleanup.timer",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+    "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
 ]
 open_globs = [
     "/etc/logrotate.d/*",
@@ -99,11 +100,10 @@ open_globs = [
     "/etc/systemd/system/logrotate.timer.d/*.conf",
     "/etc/systemd/system/twisterlab-edge-*",
     "/etc/rancher/k3s/*.crt",
-    "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
 ]
 closed_paths = ["/etc/rancher/k3s/registries.yaml", "/etc/rancher/k3s/config.yaml"]
 closed_globs = ["/etc/rancher/k3s/config.yaml.d/*.yaml", "/etc/sudoers.d/*"]
-wanted = dict.fromkeys(open_paths + ["/var/lib/twisterlab-edge-observer/.ssh/authorized_keys"], True)
+wanted = dict.fromkeys(open_paths, True)
 wanted |= dict.fromkeys((p for g in open_globs for p in glob.glob(g)), True)
 closed = closed_paths + [p for g in closed_globs for p in glob.glob(g)]
 for record in glob.glob(state + "/items/*/path"):

@@ -6,6 +6,7 @@ import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { executable, ITEMS, type Item } from "../../../toolchain/items.ts";
+import { isAlive } from "../../../toolchain/lock.ts";
 import { COMMAND_VERSION, KUBERNETES_VERSION, PULUMI_VERSION } from "../../../toolchain/versions.ts";
 
 // The four items are built for real, into a Pulumi home of their own. With Go's build cache warm that takes under a
@@ -366,14 +367,5 @@ async function waitFor(condition: () => boolean, limit: number): Promise<void> {
   while (!condition()) {
     expect(performance.now(), "time to wait").toBeLessThan(end);
     await sleep(50);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }

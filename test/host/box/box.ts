@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isAlive } from "../../../toolchain/lock.ts";
 import {
   BOOT_LIMIT,
   booted,
@@ -217,15 +218,6 @@ function removeAbandoned(): void {
     if (pid !== undefined && !isAlive(Number(pid))) {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 

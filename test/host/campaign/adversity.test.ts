@@ -31,11 +31,11 @@ describe("npm run up changes nothing and says why", () => {
   }
 
   test("when sudo refuses", async () => {
-    await edge.read("mv /etc/sudoers.d/twister /root/twister");
+    await edge.read("mv /etc/sudoers.d/twister /srv/twister");
     try {
       expect(await refusal()).toMatch(/nothing was (changed|applied): .*sudo/);
     } finally {
-      await edge.read("mv /root/twister /etc/sudoers.d/twister");
+      await edge.read("mv /srv/twister /etc/sudoers.d/twister");
     }
   });
 
@@ -169,7 +169,7 @@ describe("a host with both phases", () => {
 
   test("with a line in fstab that cannot be is refused, and nothing is touched", async () => {
     expect((await verb(edge.box, "mount-options undo", fstab)).code).toBe(0);
-    await edge.read("cp -a /etc/fstab /root/fstab; echo 'UUID=0000-0000 /nowhere ext4 defaults 0 2' >> /etc/fstab");
+    await edge.read("cp -a /etc/fstab /srv/fstab; echo 'UUID=0000-0000 /nowhere ext4 defaults 0 2' >> /etc/fstab");
     const broken = await edge.read("cat /etc/fstab");
     const put = await verb(edge.box, "mount-options put", { ...fstab, confirm_within: 30 });
     expect(put.code).not.toBe(0);
@@ -177,7 +177,7 @@ describe("a host with both phases", () => {
     await settled(edge);
     expect(await edge.read("cat /etc/fstab")).toBe(broken);
     expect(await edge.read("findmnt -no OPTIONS /")).not.toContain("noatime");
-    await edge.read("mv /root/fstab /etc/fstab");
+    await edge.read("mv /srv/fstab /etc/fstab");
     await edge.succeed("up", 1, "--skip-preview");
     await expectAsBefore();
   });

@@ -78,8 +78,8 @@ describe("a machine like EdgeServer", () => {
     try {
       expect(performance.now() - started).toBeLessThan(30_000);
       expect(other.sshPort).not.toBe(box.sshPort);
-      await read("echo mine > /root/mark");
-      expect((await other.run("cat /root/mark")).code).not.toBe(0);
+      await read("echo mine > /srv/mark");
+      expect((await other.run("cat /srv/mark")).code).not.toBe(0);
       expect(await read("lsblk --noheadings --bytes --output SIZE,SERIAL /dev/sdd", other)).toMatch(
         new RegExp(`^${SPARE_DISK.gibibytes * 2 ** 30}\\s+${SPARE_DISK.serial}$`),
       );
@@ -226,14 +226,14 @@ describe("the K3s stand-in", () => {
 // Last, because the box boots.
 test("a power cut loses what was not written to the disk, and nothing else", async () => {
   const port = box.sshPort;
-  await read("docker run --detach --restart always --name steady edge/busybox:1 && echo kept > /root/kept && sync");
-  await read("echo lost > /root/lost");
+  await read("docker run --detach --restart always --name steady edge/busybox:1 && echo kept > /srv/kept && sync");
+  await read("echo lost > /srv/lost");
   await box.powerCut();
   await expect(box.run("true")).rejects.toThrow("The box is off.");
   await box.powerOn();
   expect(box.sshPort).toBe(port);
-  expect(await read("cat /root/kept")).toBe("kept");
-  expect((await box.run("cat /root/lost")).code).not.toBe(0);
+  expect(await read("cat /srv/kept")).toBe("kept");
+  expect((await box.run("cat /srv/lost")).code).not.toBe(0);
   expect(await read("docker ps --format '{{.Names}}'")).toBe("steady");
   expect(await read("systemctl is-system-running")).toBe("running");
 });

@@ -1,5 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Captured } from "../../../cli/capture.ts";
 import { startBox } from "../box/box.ts";
 import { between, itemStates, settled, type ItemStates } from "./itemStates.ts";
@@ -233,8 +234,4 @@ export async function converges({ managed, phases, wanted }: FaultBench): Promis
     }
   }
   return wrong;
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

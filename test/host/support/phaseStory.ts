@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { between, itemStates, settled, type ItemStates } from "./itemStates.ts";
 import { fingerprint, managedBox, type ManagedBox, type ManagedBoxOptions } from "./managedBox.ts";
@@ -69,7 +70,7 @@ export function phaseStory(
       for (let connection = 0; connection < 6; connection++) {
         await Promise.race([line?.nextConnection(), cut]);
       }
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, Math.random() * 5_000)), cut]);
+      await Promise.race([pause(Math.random() * 5_000), cut]);
       line?.cut();
       expect((await cut).code).not.toBe(0);
       await settled(edge);

@@ -1,21 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { type KubeletFact } from "../../../components/host/facts.ts";
 import { planKubeletGarbageCollection } from "../../../components/host/kubeletGarbageCollection.ts";
-import {
-  kubeletValues,
-  renderKubeletConfig,
-  type KubeletLimits,
-} from "../../../components/host/render/kubeletConfig.ts";
+import { kubeletValues, renderKubeletConfig } from "../../../components/host/render/kubeletConfig.ts";
+import { limits } from "../../support/kubeletLimits.ts";
 import { blind, fileFact, seen } from "../../support/observed.ts";
 import { phase0With } from "../../support/phase0.ts";
 
 const PATH = "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml";
-const limits: KubeletLimits = {
-  imageGc: { high: 80, low: 70 },
-  evictBelow: { memory: 300 * 2 ** 20, disk: 10, imageDisk: 10, inodes: 5, imageInodes: 5 },
-  reclaim: { disk: 5, imageDisk: 5 },
-  containerLogs: { maxSize: 20 * 2 ** 20, maxFiles: 3 },
-};
 
 describe("the kubelet's drop-in", () => {
   test("adds flags, and names every signal that has a default", () => {

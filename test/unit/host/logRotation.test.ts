@@ -1,41 +1,12 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { HostFacts } from "../../../components/host/facts.ts";
 import { planHourly, planRotation } from "../../../components/host/logRotation.ts";
-import { isTaboo, parseStanzas, renderRotation, type Rotation } from "../../../components/host/render/logrotate.ts";
+import { isTaboo, parseStanzas, renderRotation } from "../../../components/host/render/logrotate.ts";
 import { renderCalendar } from "../../../components/host/render/units.ts";
-import { KILL_TIMEOUT } from "../../support/hostScripts.ts";
 import { blind, fileFact, seen } from "../../support/observed.ts";
-
-vi.setConfig({ testTimeout: KILL_TIMEOUT });
+import { managed, rotation, ubuntu } from "../../support/rsyslogStanza.ts";
 
 const PATH = "/etc/logrotate.d/rsyslog";
-const rotation: Rotation = { files: ["/var/log/kern.log", "/var/log/syslog"], rotate: 3, maxSize: 500 * 2 ** 20 };
-
-/** The file of Ubuntu 24.04's rsyslog, with other folders for its logs. */
-const ubuntu = (logs = "/var/log") => `${logs}/syslog
-${logs}/mail.log
-${logs}/kern.log
-${logs}/auth.log
-${logs}/user.log
-${logs}/cron.log
-{
-\trotate 4
-\tweekly
-\tmissingok
-\tnotifempty
-\tcompress
-\tdelaycompress
-\tsharedscripts
-\tpostrotate
-\t\t/usr/lib/rsyslog/rsyslog-rotate
-\tendscript
-}
-`;
-
-/** What it is with ours in it. */
-const managed = (logs = "/var/log") =>
-  renderRotation({ ...rotation, files: rotation.files.map((file) => file.replace("/var/log", logs)) }) +
-  ubuntu(logs).replace(/^.*\/(syslog|kern\.log)$/gm, "#twisterlab-edge out# $&");
 
 test("the stanza has the options of the plan", () => {
   expect(renderRotation(rotation)).toMatchInlineSnapshot(`
