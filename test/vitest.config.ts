@@ -13,6 +13,17 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
+          exclude: ["**/*.mocked.test.ts"],
+          // Importing the SDKs anew for each file takes longer than all the tests.
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // A file that replaces modules needs them to itself.
+          name: "unit mocked",
+          include: ["test/unit/**/*.mocked.test.ts"],
         },
       },
       {
