@@ -43,8 +43,6 @@ export default defineConfig({
           include: ["test/engine/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          // The engine and its plugins take a core each.
-          fileParallelism: false,
         },
       },
       {

@@ -47,27 +47,23 @@ phaseStory(
     stays: [],
   },
   (edge) => {
-    test("a preview is made with the key that may only observe, and that key can do nothing else", async () => {
+    test("a look at the host uses the key that may only observe, which can do nothing else; it tells what overrides our file", async () => {
       const { box, edge: checkout, read, drift } = edge();
+      const other = "/etc/systemd/journald.conf.d/zzz-other.conf";
+      await read(`printf '[Journal]\\nSystemMaxUse=4G\\n' > ${other}`);
       const seen = () => read("journalctl --no-pager | grep -c 'Accepted publickey for twisterlab-observer' || true");
       const before = Number(await seen());
-      await drift(0);
+      const { items } = await drift(0);
       expect(Number(await seen())).toBe(before + 1);
+      const journald = items.find(({ name }) => name === "journald-limit-conf");
+      expect(journald).toMatchObject({ refused: true, observed: expect.stringContaining(other) as string });
+      await read(`rm ${other}`);
+
       const words = ["-i", join(checkout.home, ".ssh/observer"), "-p", String(box.sshPort), "-o", "BatchMode=yes"];
       const options = ["UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=no"].flatMap((option) => ["-o", option]);
       const login = [...words, ...options, `twisterlab-observer@${box.address}`, "touch /tmp/mine; sudo -n id"];
       expect((await checkout.run("ssh", login)).stdout).not.toContain("uid=");
       expect(await read("ls /tmp")).not.toContain("mine");
-    });
-
-    test("a file that would override ours is told", async () => {
-      const { read, drift } = edge();
-      const other = "/etc/systemd/journald.conf.d/zzz-other.conf";
-      await read(`printf '[Journal]\\nSystemMaxUse=4G\\n' > ${other}`);
-      const { items } = await drift(0);
-      const journald = items.find(({ name }) => name === "journald-limit-conf");
-      expect(journald).toMatchObject({ refused: true, observed: expect.stringContaining(other) as string });
-      await read(`rm ${other}`);
     });
   },
 );
