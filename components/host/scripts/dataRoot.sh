@@ -176,7 +176,7 @@ put_back_places() {
   fi
   rm -f -- "$record/installed"
   drop_fstab_line "$line"
-  rm -f -- "$UNITS/$2.service.d/50-twisterlab-edge-data-root.conf"
+  forget "$UNITS/$2.service.d/50-twisterlab-edge-data-root.conf"
   systemctl daemon-reload
 }
 

@@ -87,6 +87,9 @@ keep() {
   sync -- "$folder"
 }
 
+# forget FILE: the reverse of keep, with what a keep that was killed has left.
+forget() { rm -f -- "$1" "${1%/*}/.${1##*/}.new"; }
+
 # Without another process: whoever waits asks them each second.
 boot_id() { printf '%s' "$(< /proc/sys/kernel/random/boot_id)"; }
 uptime_seconds() {
