@@ -10,6 +10,17 @@ import { executableName, GOARCH, GOOS, moduleFolder, type Build, type Item } fro
  */
 const FLAGS = ["-trimpath", "-buildvcs=false", "-tags=osusergo,grpcnotrace"];
 
+/** What Go makes into one executable. */
+export interface Program {
+  /** Folder of a Go module, whose go.sum pins everything. */
+  folder: string;
+  package: string;
+  /** Go variables that the linker sets. */
+  variables: Readonly<Record<string, string>>;
+  /** The executable. */
+  output: string;
+}
+
 /**
  * Builds an item's executable from its pinned Go modules, each checked against go.sum.
  * @returns its path, in a folder of its own in the staging folder.
@@ -21,19 +32,24 @@ export async function goBuild(item: Item, staging: string, detail: (text: string
     build.embed === undefined ? moduleFolder(item) : await withEmbedded(item, build.embed, staging, detail);
   const target = join(staging, `built-${item.file}`);
   mkdirSync(target);
-  const file = join(target, executableName(item.file));
+  const output = join(target, executableName(item.file));
+  await compile({ folder, package: build.package, variables: build.variables, output }, detail);
+  return output;
+}
 
+/** Compiles a program and says how far it is. @throws Error as `goBuild`. */
+export async function compile(program: Program, detail: (text: string) => void): Promise<void> {
+  const { folder, variables, output } = program;
   // Only packages that are not in Go's build cache are compiled and counted below.
-  const dependencies = await go(["list", "-deps", ...FLAGS, build.package], folder, modulesCounter(detail));
+  const dependencies = await go(["list", "-deps", ...FLAGS, program.package], folder, modulesCounter(detail));
   const total = dependencies.split("\n").filter((line) => line !== "").length;
   let compiled = 0;
-  const settings = Object.entries(build.variables).map(([name, value]) => `-X ${name}=${value}`);
+  const settings = Object.entries(variables).map(([name, value]) => `-X ${name}=${value}`);
   const ldflags = ["-s", "-w", ...settings].join(" ");
-  await go(["build", "-v", ...FLAGS, `-ldflags=${ldflags}`, "-o", file, build.package], folder, () => {
+  await go(["build", "-v", ...FLAGS, `-ldflags=${ldflags}`, "-o", output, program.package], folder, () => {
     compiled += 1;
     detail(`${compiled} of at most ${total} packages compiled`);
   });
-  return file;
 }
 
 /** A copy of the module folder with the files that its main package embeds, taken from the module that has them. */
