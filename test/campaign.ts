@@ -18,6 +18,9 @@ tell("== the host's scripts, killed before every command");
 process.env[EVERY_COMMAND] = "1";
 const scripts = await runVitest("scripts", { live: true });
 
+tell("== backups of real databases");
+const databases = await runVitest("databases", { live: true });
+
 tell("== a virtual EdgeServer, the long tests");
 const host = await runVitest("campaign", { live: true });
 
@@ -32,7 +35,7 @@ const faults = await new Promise<number>((settle, reject) => {
 });
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
-const runs = [scripts, host];
+const runs = [scripts, databases, host];
 const { passed, failed, skipped, skippedNames } = total(runs);
 for (const name of skippedNames) {
   tell(`skipped: ${name}`);

@@ -1,0 +1,145 @@
+# Shared by the backups, their drill and the way back. Read by a POSIX shell with pipefail: that of the official Alpine images
+# (BusyBox) and of the Debian ones (bash, as `bash`).
+#
+# A backup is a folder <kind>-<time> with what was saved, contents.tsv (what is in it), and manifest.json. It gets its name
+# when everything in it has been checked and is on the disk: a folder of that name is a whole backup.
+#
+# Variables: KIND, postgres or redis; BACKUPS, the folder of all backups; RECORDS, the folder in which each run leaves a line.
+set -euo pipefail
+umask 007
+
+# Ends the run with a sentence, which its record keeps.
+fail() {
+  reason=$(printf '%s' "$1" | tr '\n' ' ')
+  echo "$KIND: $reason" >&2
+  exit 1
+}
+
+# begin FOLDER: begins a run that works in that folder. From here on its end is recorded, however it comes about.
+begin() {
+  started=$(date -u +%Y%m%dT%H%M%SZ)
+  began=$(date +%s)
+  work=$1
+  reason="a command failed: the log of the pod has its words"
+  facts=""
+  trap 'ended $?' EXIT
+  trap 'reason="it was told to end"; exit 143' TERM INT
+  # Written when the folder was made, on the disk that it is for: without that disk there is no such file.
+  [ -f "$BACKUPS/.twisterlab-edge" ] || fail "$BACKUPS is not the folder of the backups: its disk is not mounted"
+  mkdir -p "$RECORDS"
+  # Two runs of a kind are never there at once: what is there was left by one that was ended half-way.
+  rm -rf "$work"
+  mkdir "$work"
+}
+
+# What remains of a run: its record, and nothing half done.
+ended() {
+  trap - EXIT
+  rm -rf "$work"
+  if [ "$1" -eq 0 ]; then
+    record true "$reason"
+  else
+    record false "$reason"
+  fi
+  exit "$1"
+}
+
+# record OK SENTENCE: a line of JSON; `facts` is the end of it, each with a comma before it.
+record() {
+  [ -d "$RECORDS" ] || return 0
+  printf '{"kind":"%s","started":"%s","seconds":%d,"ok":%s,"sentence":"%s"%s}\n' \
+    "$KIND" "$started" "$(($(date +%s) - began))" "$1" "$(escaped "$2")" "$facts" > "$RECORDS/.$KIND-$started"
+  mv "$RECORDS/.$KIND-$started" "$RECORDS/$KIND-$started.json"
+}
+
+# A text for within the quotes of JSON, on one line.
+escaped() {
+  printf '%s' "$1" | tr '\n\t\r' '   ' | sed 's/\\/\\\\/g; s/"/\\"/g'
+}
+
+# Bytes of a file.
+bytes_of() {
+  wc -c < "$1" | tr -d ' '
+}
+
+sha256_of() {
+  sha256sum "$1" | cut -d ' ' -f 1
+}
+
+# need_room BYTES: as much must be free, and as much again stays free for what else is on the disk.
+need_room() {
+  local free
+  free=$(df -Pk "$BACKUPS" | awk 'NR == 2 { printf "%d", $4 }')
+  [ "$free" -ge "$(($1 * 2 / 1024))" ] || fail "$free KiB are free in $BACKUPS; the backup takes up to $(($1 / 1024)), and as much must stay free"
+}
+
+# finish FILE SERVER_VERSION SENTENCE: gives the backup its name.
+finish() {
+  local file=$1 version=$2 checksum name=$KIND-$started
+  checksum=$(sha256_of "$work/$file")
+  printf '{"kind":"%s","started":"%s","seconds":%d,"file":"%s","bytes":%d,"sha256":"%s","serverVersion":"%s","contents":"%s","contentsSha256":"%s"}\n' \
+    "$KIND" "$started" "$(($(date +%s) - began))" "$file" "$(bytes_of "$work/$file")" "$checksum" "$(escaped "$version")" \
+    "contents.tsv" "$(sha256_of "$work/contents.tsv")" > "$work/manifest.json"
+  sync
+  mv "$work" "$BACKUPS/$name"
+  sync
+  # Read again from where it is now: what cannot be read back is no backup.
+  if [ "$(sha256_of "$BACKUPS/$name/$file")" != "$checksum" ]; then
+    mv "$BACKUPS/$name" "$work"
+    fail "$file reads otherwise than it was written: the disk is not to be trusted"
+  fi
+  facts=",\"backup\":\"$name\",\"bytes\":$(bytes_of "$BACKUPS/$name/$file")"
+  reason="$name, $3"
+  echo "$KIND: $reason"
+}
+
+# Backups of this kind, oldest first.
+backups() {
+  find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name "$KIND-*" | sort
+}
+
+# remove_old SECONDS: those older than that, yet never the last one.
+remove_old() {
+  local limit last folder
+  limit=$(date -u -d "@$(($(date +%s) - $1))" +%Y%m%dT%H%M%SZ)
+  last=$(backups | tail -n 1)
+  backups | while read -r folder; do
+    if [ "$folder" != "$last" ] && [ "$(expr "${folder##*-}" '<' "$limit")" = 1 ]; then
+      # A folder that is only half there must not look like a backup.
+      mv "$folder" "$BACKUPS/.unfinished-$KIND-old"
+      rm -rf "$BACKUPS/.unfinished-$KIND-old"
+      echo "$KIND: ${folder##*/} was removed, it is older than the retention"
+    fi
+  done
+  find "$RECORDS" -name "$KIND-*.json" -mtime +90 -exec rm -f {} +
+}
+
+# newest_backup: its folder.
+newest_backup() {
+  local folder
+  folder=$(backups | tail -n 1)
+  [ -n "$folder" ] || fail "there is no backup in $BACKUPS"
+  echo "$folder"
+}
+
+# check_backup FOLDER: what it says of itself is true.
+check_backup() {
+  local file
+  file=$(manifest "$1" file)
+  [ "$(bytes_of "$1/$file")" = "$(manifest "$1" bytes)" ] || fail "${1##*/}: $file has another size than its manifest says"
+  [ "$(sha256_of "$1/$file")" = "$(manifest "$1" sha256)" ] || fail "${1##*/}: $file has another checksum than its manifest says"
+  [ "$(sha256_of "$1/contents.tsv")" = "$(manifest "$1" contentsSha256)" ] \
+    || fail "${1##*/}: contents.tsv has another checksum than its manifest says"
+}
+
+# manifest FOLDER KEY: a value of its manifest, which finish has written.
+manifest() {
+  sed -n "s/.*\"$2\":\"\{0,1\}\([^\",}]*\).*/\1/p" "$1/manifest.json"
+}
+
+# age_of NAME: seconds since that backup was begun.
+age_of() {
+  local time=${1##*-}
+  # As BusyBox reads it, too.
+  echo "$(($(date +%s) - $(date -u -d "$(echo "$time" | sed 's/\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\)Z/\1-\2-\3 \4:\5:\6/')" +%s)))"
+}

@@ -1,0 +1,20 @@
+# Saves all databases and roles of a PostgreSQL server. PGHOST, PGUSER and PGPASSWORD say which; RETENTION: seconds.
+KIND=postgres
+here=$(dirname "$0")
+. "$here/backup.sh"
+. "$here/postgres.sh"
+export PGDATABASE=postgres PGCONNECT_TIMEOUT=10
+
+RECORDS=$BACKUPS/runs
+begin "$BACKUPS/.unfinished-$KIND"
+version=$(server_version) || fail "the server at $PGHOST does not answer $PGUSER"
+# A dump is smaller than its databases, which have indices as well, and a compressed one more so.
+need_room "$(psql -XAtqc 'select sum(pg_database_size(oid)) from pg_database')"
+
+pg_dumpall --no-password 2> "$work/errors" | gzip > "$work/dump.sql.gz" || fail "pg_dumpall failed: $(tail -n 3 "$work/errors")"
+rm "$work/errors"
+# Reads all of it again: what gzip or the end of the dump does not vouch for is not kept.
+gzip -dc "$work/dump.sql.gz" | contents_of_dump > "$work/contents.tsv" || fail "the dump is not whole"
+
+finish dump.sql.gz "$version" "$(described "$work/contents.tsv")"
+remove_old "$RETENTION"

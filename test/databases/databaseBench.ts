@@ -1,0 +1,197 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { requireSystemPackages, systemCommandPath } from "../support/systemPackages.ts";
+
+/** Programs of Debian's PostgreSQL. */
+const POSTGRES = "/usr/lib/postgresql/15/bin";
+
+const SCRIPTS = join(import.meta.dirname, "../../components/cluster/scripts");
+
+/** How a script ended. */
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A line that a run left. */
+export interface RunRecord {
+  kind: string;
+  started: string;
+  seconds: number;
+  ok: boolean;
+  sentence: string;
+  backup?: string;
+  ageSeconds?: number;
+  bytes?: number;
+  restoreSeconds?: number;
+}
+
+/**
+ * A place like a pod of a backup: the commands of an Alpine image (BusyBox) and the databases' own, an unprivileged user, the
+ * folder of the backups; and real servers beside it.
+ */
+export class DatabaseBench {
+  readonly folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-databases-"));
+  readonly backups = this.at("backups");
+  readonly #user: { uid: number; gid: number };
+  readonly #stops: (() => void)[] = [];
+
+  constructor() {
+    requireSystemPackages([
+      { command: "busybox", debianPackage: "busybox-static" },
+      { command: `${POSTGRES}/postgres`, debianPackage: "postgresql-15" },
+      { command: "redis-server", debianPackage: "redis-server" },
+      { command: "redis-cli", debianPackage: "redis-tools" },
+    ]);
+    this.#user = unprivileged();
+    for (const name of ["bin", "instead", "backups", "scratch", "servers", "tmp"]) {
+      mkdirSync(this.at(name));
+    }
+    const busybox = systemCommandPath("busybox");
+    execFileSync(busybox, ["--install", "-s", this.at("bin")]);
+    for (const name of readdirSync(POSTGRES)) {
+      symlinkSync(join(POSTGRES, name), this.at(`bin/${name}`));
+    }
+    for (const name of ["redis-server", "redis-cli", "redis-check-rdb"]) {
+      symlinkSync(systemCommandPath(name), this.at(`bin/${name}`));
+    }
+    writeFileSync(join(this.backups, ".twisterlab-edge"), "");
+    cpSync(SCRIPTS, this.at("scripts"), { recursive: true });
+    this.#give();
+  }
+
+  at(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Runs shell text as the pod would, with BusyBox. */
+  shell(text: string, environment: Readonly<Record<string, string>> = {}, name = "sh"): Ran {
+    const { uid, gid } = this.#user;
+    const { status, stdout, stderr } = spawnSync(systemCommandPath("busybox"), ["sh", "-c", text, name], {
+      cwd: this.folder,
+      env: {
+        PATH: `${this.at("instead")}:${this.at("bin")}`,
+        TMPDIR: this.at("tmp"),
+        BACKUPS: this.backups,
+        ...environment,
+      },
+      ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    });
+    return { code: status, stdout, stderr };
+  }
+
+  /** As `shell`. @returns standard output. @throws Error when it fails. */
+  succeed(text: string, environment: Readonly<Record<string, string>> = {}): string {
+    const { code, stdout, stderr } = this.shell(text, environment);
+    if (code !== 0) {
+      throw new Error(`${text} ended with ${String(code)}: ${stderr}`);
+    }
+    return stdout;
+  }
+
+  /** Runs one of the scripts; shell functions go before commands of the same name. */
+  script(name: string, environment: Readonly<Record<string, string>>, functions = ""): Ran {
+    const path = this.at(`scripts/${name}`);
+    return this.shell(`${functions}\n. ${path}`, environment, path);
+  }
+
+  /** Runs `task` with shell text in the place of a command that BusyBox does not have itself. */
+  instead<T>(command: string, text: string, task: () => T): T {
+    const place = this.at(`instead/${command}`);
+    writeFileSync(place, `#!${this.at("bin/sh")}\n${text}\n`, { mode: 0o755 });
+    try {
+      return task();
+    } finally {
+      rmSync(place);
+    }
+  }
+
+  /** Names of the whole backups, oldest first. */
+  whole(): string[] {
+    return readdirSync(this.backups)
+      .filter((name) => /^(postgres|redis)-/.test(name))
+      .sort();
+  }
+
+  /** What else lies in the folder of the backups, beside their records. */
+  leftovers(): string[] {
+    return readdirSync(this.backups).filter((name) => name.startsWith(".unfinished"));
+  }
+
+  /** Records of a kind of run, oldest first. */
+  records(folder = join(this.backups, "runs")): RunRecord[] {
+    return (existsSync(folder) ? readdirSync(folder) : [])
+      .filter((name) => name.endsWith(".json"))
+      .sort()
+      .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as RunRecord);
+  }
+
+  /** A PostgreSQL server with a superuser of its own. @returns the environment that reaches it. */
+  postgres(name: string, superuser = "twister"): Record<string, string> {
+    const data = this.at(`servers/${name}`);
+    this.succeed(`initdb -D ${data} -U ${superuser} --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8`);
+    const socket = `${data}.socket`;
+    this.succeed(`mkdir ${socket}`);
+    const options = `-c listen_addresses='' -c unix_socket_directories=${socket} -c fsync=off`;
+    const start = `pg_ctl -D ${data} -s -w -l ${data}.log -o "${options}" start`;
+    this.succeed(start);
+    const stop = `pg_ctl -D ${data} -s -m immediate stop`;
+    this.#stops.push(() => this.shell(stop));
+    return { PGHOST: socket, PGUSER: superuser };
+  }
+
+  /** A Redis server with a password, on a port of its own. @returns the environment that reaches it. */
+  redis(name: string, password: string): Record<string, string> {
+    const data = this.at(`servers/${name}`);
+    const port = String(20_000 + (process.pid % 10_000));
+    // By a file: a command line is no place for a password.
+    this.succeed(
+      `mkdir ${data} && printf 'requirepass "%s"\nrepl-diskless-sync-delay 0\n' '${password}' > ${data}.conf`,
+    );
+    const options = `--port ${port} --bind 127.0.0.1 --dir ${data} --save '' --daemonize yes --pidfile ${data}.pid`;
+    this.succeed(`redis-server ${data}.conf ${options} > /dev/null`);
+    const environment = { HOST: "127.0.0.1", PORT: port, REDISCLI_AUTH: password };
+    this.succeed(`until [ "$(redis-cli -p ${port} ping 2> /dev/null)" = PONG ]; do sleep 0.1; done`, environment);
+    this.#stops.push(() => this.shell(`kill $(cat ${data}.pid)`));
+    return environment;
+  }
+
+  /** Ends the servers and removes everything. */
+  remove(): void {
+    this.#stops.forEach((stop) => {
+      stop();
+    });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #give(): void {
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = this.#user;
+      for (const name of ["", "backups", "backups/.twisterlab-edge", "scratch", "servers", "tmp"]) {
+        chownSync(this.at(name), uid, gid);
+      }
+    }
+  }
+}
+
+/** PostgreSQL does not run as root. */
+function unprivileged(): { uid: number; gid: number } {
+  const [, , uid, gid] = execFileSync("getent", ["passwd", "postgres"], { encoding: "utf8" }).split(":");
+  return { uid: Number(uid), gid: Number(gid) };
+}
