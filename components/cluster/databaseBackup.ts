@@ -1,0 +1,149 @@
+import * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { BACKUP_GROUP } from "./backupVolume.ts";
+import { runScript, scriptsVolume } from "./backupScripts.ts";
+import { databaseUser, type DatabaseKind } from "./databaseImage.ts";
+import { isolated } from "./isolation.ts";
+import { MANAGED_BY, restrictedCronJob, type JobVolume } from "./restrictedJob.ts";
+
+/** A value of an object that is there already, by its name. */
+export interface KeyOf {
+  /** Kind of the object. */
+  kind: "Secret" | "ConfigMap";
+  name: string;
+  key: string;
+}
+
+export interface DatabaseBackupArgs {
+  namespace: string;
+  /** Labels of the database's pods, from the site file. */
+  labels: Readonly<Record<string, string>>;
+  /** The database's own image: its tools fit its version. */
+  image: string;
+  /** Cron expression of five fields, in the time of the machine. */
+  schedule: string;
+  /** Seconds for which a backup is kept; the last one stays, however old. */
+  retention: number;
+  /** Claim of the backups' folder. */
+  claim: pulumi.Input<string>;
+  /** Scripts that the pods run. */
+  scripts: kubernetes.core.v1.ConfigMap;
+  /** User of PostgreSQL who may read everything. */
+  user?: KeyOf;
+  /** Password; none for a Redis without one. */
+  password?: KeyOf;
+}
+
+interface Kind {
+  kind: DatabaseKind;
+  port: number;
+  script: string;
+  /** Environment of the script. */
+  environment: (host: string, args: DatabaseBackupArgs) => kubernetes.types.input.core.v1.EnvVar[];
+}
+
+/**
+ * Seconds after which a backup is ended as failed. From PostgreSQL's `pg_dumpall` of some GiB on a spinning disk, with room:
+ * the next one is due after a day.
+ */
+const DEADLINE = 2 * 60 * 60;
+
+/**
+ * A daily backup of a database: whole, checked, read back, and only then under its final name. Fails when any step fails,
+ * and leaves a line for each run.
+ */
+class DatabaseBackup extends pulumi.ComponentResource {
+  /** Name of the CronJob. */
+  readonly cronJob: pulumi.Output<string>;
+
+  constructor(
+    type: string,
+    name: string,
+    kind: Kind,
+    args: DatabaseBackupArgs,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super(type, name, { ...args, scripts: undefined }, opts);
+    const app = `${kind.kind}-backup`;
+    const database = new kubernetes.core.v1.Service(
+      `${name}-database`,
+      {
+        metadata: { name: app, namespace: args.namespace, labels: MANAGED_BY },
+        spec: { selector: { ...args.labels }, ports: [{ name: kind.kind, port: kind.port }] },
+      },
+      { parent: this },
+    );
+    const reaches = { labels: args.labels, port: kind.port };
+    isolated(`${name}-network`, { namespace: args.namespace, app, reaches }, { parent: this });
+    const backups: JobVolume = {
+      name: "backups",
+      mountPath: "/backups",
+      source: { persistentVolumeClaim: { claimName: args.claim } },
+    };
+    const job = restrictedCronJob(
+      name,
+      {
+        namespace: args.namespace,
+        app,
+        schedule: args.schedule,
+        image: args.image,
+        user: databaseUser(kind.kind, args.image),
+        volumeGroup: BACKUP_GROUP,
+        command: runScript(kind.script),
+        environment: [
+          { name: "BACKUPS", value: "/backups" },
+          { name: "RETENTION", value: String(args.retention) },
+          // By the variable that Kubernetes makes for each service: the pod needs no name server.
+          ...kind.environment(`$(${kind.kind.toUpperCase()}_BACKUP_SERVICE_HOST)`, args),
+        ],
+        volumes: [backups, scriptsVolume(args.scripts)],
+        deadline: DEADLINE,
+        requests: { cpu: "50m", memory: "64Mi" },
+        limits: { cpu: "1", memory: "512Mi" },
+      },
+      { parent: this, dependsOn: [database] },
+    );
+    this.cronJob = job.metadata.name;
+    this.registerOutputs({ cronJob: this.cronJob });
+  }
+}
+
+/** The daily backup of all databases and roles of a PostgreSQL server, by `pg_dumpall`. */
+export class PostgresBackup extends DatabaseBackup {
+  constructor(name: string, args: DatabaseBackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("twisterlab:cluster:PostgresBackup", name, POSTGRES, args, opts);
+  }
+}
+
+/** The daily backup of a Redis server, as an RDB file. */
+export class RedisBackup extends DatabaseBackup {
+  constructor(name: string, args: DatabaseBackupArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("twisterlab:cluster:RedisBackup", name, REDIS, args, opts);
+  }
+}
+
+const POSTGRES: Kind = {
+  kind: "postgres",
+  port: 5432,
+  script: "postgresBackup.sh",
+  environment: (host, { user, password }) => [
+    { name: "PGHOST", value: host },
+    user === undefined ? { name: "PGUSER", value: "postgres" } : valueOf("PGUSER", user),
+    ...(password === undefined ? [] : [valueOf("PGPASSWORD", password)]),
+  ],
+};
+
+const REDIS: Kind = {
+  kind: "redis",
+  port: 6379,
+  script: "redisBackup.sh",
+  environment: (host, { password }) => [
+    { name: "HOST", value: host },
+    ...(password === undefined ? [] : [valueOf("REDISCLI_AUTH", password)]),
+  ],
+};
+
+/** An environment variable with the value of a key of an object. */
+function valueOf(name: string, { kind, ...key }: KeyOf): kubernetes.types.input.core.v1.EnvVar {
+  return { name, valueFrom: kind === "Secret" ? { secretKeyRef: key } : { configMapKeyRef: key } };
+}

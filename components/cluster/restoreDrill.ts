@@ -1,0 +1,71 @@
+import type * as kubernetes from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { BACKUP_GROUP } from "./backupVolume.ts";
+import { runScript, scriptsVolume } from "./backupScripts.ts";
+import { databaseUser, type DatabaseKind } from "./databaseImage.ts";
+import { isolated } from "./isolation.ts";
+import { restrictedCronJob } from "./restrictedJob.ts";
+
+export interface RestoreDrillArgs {
+  namespace: string;
+  kind: DatabaseKind;
+  /** The database's own image. */
+  image: string;
+  /** Cron expression of five fields, in the time of the machine. */
+  schedule: string;
+  /** Claim of the backups' folder. */
+  claim: pulumi.Input<string>;
+  /** Scripts that the pods run. */
+  scripts: kubernetes.core.v1.ConfigMap;
+  /** Kubernetes quantity: room on the node's disk for what is restored. */
+  scratch: string;
+}
+
+/** Seconds after which a drill is ended as failed: as long as a backup may take. */
+const DEADLINE = 2 * 60 * 60;
+
+/**
+ * The proof that the newest backup is one: it is restored into a server of its own, which nobody else can reach and which is
+ * gone afterwards, and what that server has is compared with what was saved. The evidence (age, size, time that the restore
+ * took) stays with the backups; a drill that fails is a failed job.
+ */
+export class RestoreDrill extends pulumi.ComponentResource {
+  /** Name of the CronJob. */
+  readonly cronJob: pulumi.Output<string>;
+
+  constructor(name: string, args: RestoreDrillArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("twisterlab:cluster:RestoreDrill", name, { ...args, scripts: undefined }, opts);
+    const app = `${args.kind}-drill`;
+    isolated(`${name}-network`, { namespace: args.namespace, app }, { parent: this });
+    const source = { persistentVolumeClaim: { claimName: args.claim } };
+    const job = restrictedCronJob(
+      name,
+      {
+        namespace: args.namespace,
+        app,
+        schedule: args.schedule,
+        image: args.image,
+        user: databaseUser(args.kind, args.image),
+        volumeGroup: BACKUP_GROUP,
+        command: runScript(`${args.kind}Drill.sh`),
+        environment: [
+          { name: "BACKUPS", value: "/backups" },
+          { name: "RECORDS", value: "/evidence" },
+          { name: "SCRATCH", value: "/scratch" },
+        ],
+        volumes: [
+          { name: "backups", mountPath: "/backups", source, readOnly: true },
+          { name: "backups", mountPath: "/evidence", source, subPath: "drills" },
+          { name: "scratch", mountPath: "/scratch", source: { emptyDir: { sizeLimit: args.scratch } } },
+          scriptsVolume(args.scripts),
+        ],
+        deadline: DEADLINE,
+        requests: { cpu: "50m", memory: "128Mi" },
+        limits: { cpu: "1", memory: "1Gi" },
+      },
+      { parent: this },
+    );
+    this.cronJob = job.metadata.name;
+    this.registerOutputs({ cronJob: this.cronJob });
+  }
+}
