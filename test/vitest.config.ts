@@ -42,6 +42,8 @@ export default defineConfig({
           name: "databases",
           include: ["test/databases/*.test.ts"],
           testTimeout: 60_000,
+          // Making a PostgreSQL server waits for the disk.
+          hookTimeout: 60_000,
         },
       },
       {
