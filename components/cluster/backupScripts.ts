@@ -2,7 +2,8 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { MANAGED_BY, type JobVolume } from "./restrictedJob.ts";
+import { MANAGED_BY } from "./labels.ts";
+import type { JobVolume } from "./restrictedJob.ts";
 
 const FOLDER = join(import.meta.dirname, "scripts");
 

@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { MANAGED_BY } from "./restrictedJob.ts";
+import { MANAGED_BY } from "./labels.ts";
 
 export interface BackupVolumeArgs {
   /** Namespace of the claim: that of the databases. */

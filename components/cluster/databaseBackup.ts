@@ -1,10 +1,8 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { BACKUP_GROUP } from "./backupVolume.ts";
-import { runScript, scriptsVolume } from "./backupScripts.ts";
-import { databaseUser, type DatabaseKind } from "./databaseImage.ts";
+import { databaseCronJob, type DatabaseKind } from "./databaseJob.ts";
 import { isolated } from "./isolation.ts";
-import { MANAGED_BY, restrictedCronJob, type JobVolume } from "./restrictedJob.ts";
+import { MANAGED_BY } from "./labels.ts";
 
 /** A value of an object that is there already, by its name. */
 export interface KeyOf {
@@ -37,16 +35,9 @@ export interface DatabaseBackupArgs {
 interface Kind {
   kind: DatabaseKind;
   port: number;
-  script: string;
   /** Environment of the script. */
   environment: (host: string, args: DatabaseBackupArgs) => kubernetes.types.input.core.v1.EnvVar[];
 }
-
-/**
- * Seconds after which a backup is ended as failed. From PostgreSQL's `pg_dumpall` of some GiB on a spinning disk, with room:
- * the next one is due after a day.
- */
-const DEADLINE = 2 * 60 * 60;
 
 /**
  * A daily backup of a database: whole, checked, read back, and only then under its final name. Fails when any step fails,
@@ -75,29 +66,23 @@ class DatabaseBackup extends pulumi.ComponentResource {
     );
     const reaches = { labels: args.labels, port: kind.port };
     isolated(`${name}-network`, { namespace: args.namespace, app, reaches }, { parent: this });
-    const backups: JobVolume = {
-      name: "backups",
-      mountPath: "/backups",
-      source: { persistentVolumeClaim: { claimName: args.claim } },
-    };
-    const job = restrictedCronJob(
+    const source = { persistentVolumeClaim: { claimName: args.claim } };
+    const job = databaseCronJob(
       name,
       {
         namespace: args.namespace,
         app,
+        kind: kind.kind,
         schedule: args.schedule,
         image: args.image,
-        user: databaseUser(kind.kind, args.image),
-        volumeGroup: BACKUP_GROUP,
-        command: runScript(kind.script),
+        scripts: args.scripts,
+        script: `${kind.kind}Backup.sh`,
         environment: [
-          { name: "BACKUPS", value: "/backups" },
           { name: "RETENTION", value: String(args.retention) },
           // By the variable that Kubernetes makes for each service: the pod needs no name server.
           ...kind.environment(`$(${kind.kind.toUpperCase()}_BACKUP_SERVICE_HOST)`, args),
         ],
-        volumes: [backups, scriptsVolume(args.scripts)],
-        deadline: DEADLINE,
+        volumes: [{ name: "backups", mountPath: "/backups", source }],
         requests: { cpu: "50m", memory: "64Mi" },
         limits: { cpu: "1", memory: "512Mi" },
       },
@@ -125,7 +110,6 @@ export class RedisBackup extends DatabaseBackup {
 const POSTGRES: Kind = {
   kind: "postgres",
   port: 5432,
-  script: "postgresBackup.sh",
   environment: (host, { user, password }) => [
     { name: "PGHOST", value: host },
     user === undefined ? { name: "PGUSER", value: "postgres" } : valueOf("PGUSER", user),
@@ -136,7 +120,6 @@ const POSTGRES: Kind = {
 const REDIS: Kind = {
   kind: "redis",
   port: 6379,
-  script: "redisBackup.sh",
   environment: (host, { password }) => [
     { name: "HOST", value: host },
     ...(password === undefined ? [] : [valueOf("REDISCLI_AUTH", password)]),

@@ -1,6 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { jobLabels, MANAGED_BY } from "./restrictedJob.ts";
+import { jobLabels, MANAGED_BY } from "./labels.ts";
 
 export interface IsolationArgs {
   namespace: string;

@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { MANAGED_BY } from "./labels.ts";
 
 export interface RegistryNamespaceArgs {
   /** Name of the namespace. */
@@ -45,7 +46,7 @@ export class RegistryNamespace extends pulumi.ComponentResource {
         metadata: {
           name: args.namespace,
           labels: {
-            "app.kubernetes.io/managed-by": "twisterlab-edge",
+            ...MANAGED_BY,
             "pod-security.kubernetes.io/enforce": args.podSecurity,
             "pod-security.kubernetes.io/enforce-version": args.podSecurityVersion,
             "pod-security.kubernetes.io/audit": "restricted",

@@ -1,10 +1,7 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { BACKUP_GROUP } from "./backupVolume.ts";
-import { runScript, scriptsVolume } from "./backupScripts.ts";
-import { databaseUser, type DatabaseKind } from "./databaseImage.ts";
+import { databaseCronJob, type DatabaseKind } from "./databaseJob.ts";
 import { isolated } from "./isolation.ts";
-import { restrictedCronJob } from "./restrictedJob.ts";
 
 export interface RestoreDrillArgs {
   namespace: string;
@@ -21,9 +18,6 @@ export interface RestoreDrillArgs {
   scratch: string;
 }
 
-/** Seconds after which a drill is ended as failed: as long as a backup may take. */
-const DEADLINE = 2 * 60 * 60;
-
 /**
  * The proof that the newest backup is one: it is restored into a server of its own, which nobody else can reach and which is
  * gone afterwards, and what that server has is compared with what was saved. The evidence (age, size, time that the restore
@@ -38,18 +32,17 @@ export class RestoreDrill extends pulumi.ComponentResource {
     const app = `${args.kind}-drill`;
     isolated(`${name}-network`, { namespace: args.namespace, app }, { parent: this });
     const source = { persistentVolumeClaim: { claimName: args.claim } };
-    const job = restrictedCronJob(
+    const job = databaseCronJob(
       name,
       {
         namespace: args.namespace,
         app,
+        kind: args.kind,
         schedule: args.schedule,
         image: args.image,
-        user: databaseUser(args.kind, args.image),
-        volumeGroup: BACKUP_GROUP,
-        command: runScript(`${args.kind}Drill.sh`),
+        scripts: args.scripts,
+        script: `${args.kind}Drill.sh`,
         environment: [
-          { name: "BACKUPS", value: "/backups" },
           { name: "RECORDS", value: "/evidence" },
           { name: "SCRATCH", value: "/scratch" },
         ],
@@ -57,9 +50,7 @@ export class RestoreDrill extends pulumi.ComponentResource {
           { name: "backups", mountPath: "/backups", source, readOnly: true },
           { name: "backups", mountPath: "/evidence", source, subPath: "drills" },
           { name: "scratch", mountPath: "/scratch", source: { emptyDir: { sizeLimit: args.scratch } } },
-          scriptsVolume(args.scripts),
         ],
-        deadline: DEADLINE,
         requests: { cpu: "50m", memory: "128Mi" },
         limits: { cpu: "1", memory: "1Gi" },
       },

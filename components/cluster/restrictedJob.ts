@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { jobLabels } from "./labels.ts";
 
 type EnvVar = kubernetes.types.input.core.v1.EnvVar;
 
@@ -34,14 +35,6 @@ export interface RestrictedJobArgs {
   /** Kubernetes quantities: what the container is promised, and may use at most. */
   requests: { cpu: string; memory: string };
   limits: { cpu: string; memory: string };
-}
-
-/** Label of everything that this program makes on the cluster. */
-export const MANAGED_BY = { "app.kubernetes.io/managed-by": "twisterlab-edge" };
-
-/** Labels of a job's pods. */
-export function jobLabels(app: string): Record<string, string> {
-  return { ...MANAGED_BY, "app.kubernetes.io/name": app };
 }
 
 /**

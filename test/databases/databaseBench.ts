@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { requireSystemPackages, systemCommandPath } from "../support/systemPackages.ts";
 
 /** Programs of Debian's PostgreSQL. */
@@ -120,6 +121,41 @@ export class DatabaseBench {
     } finally {
       rmSync(place);
     }
+  }
+
+  /** Takes all backups and records away. */
+  clear(): void {
+    for (const name of [...this.whole(), "runs", "drills"]) {
+      rmSync(join(this.backups, name), { recursive: true, force: true });
+    }
+  }
+
+  /** Makes a backup that is to stay, without its record; the next one gets another second in its name. @returns its name. */
+  keepOne(back: () => Ran): string {
+    back();
+    rmSync(join(this.backups, "runs"), { recursive: true });
+    this.succeed("sleep 1");
+    return this.whole()[0] ?? "";
+  }
+
+  /** Fails unless a run failed for that reason, said so, and left the one good backup and nothing half done. */
+  expectFailure(run: Ran, reason: RegExp, good: string): void {
+    expect(run.code).not.toBe(0);
+    expect(run.stderr).toMatch(reason);
+    expect(this.whole()).toEqual([good]);
+    expect(this.leftovers()).toEqual([]);
+    const sentence = expect.stringMatching(reason) as string;
+    expect(this.records()).toEqual([expect.objectContaining({ ok: false, sentence })]);
+  }
+
+  /** Records of the drills, oldest first. */
+  drills(): RunRecord[] {
+    return this.records(join(this.backups, "drills"));
+  }
+
+  /** Restores the newest backup of that kind, and compares. */
+  drill(kind: "postgres" | "redis"): Ran {
+    return this.script(`${kind}Drill.sh`, { RECORDS: join(this.backups, "drills"), SCRATCH: this.at("scratch") });
   }
 
   /** Names of the whole backups, oldest first. */

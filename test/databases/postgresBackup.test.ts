@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { DatabaseBench, type RunRecord } from "./databaseBench.ts";
+import { DatabaseBench } from "./databaseBench.ts";
 
 // Against a real PostgreSQL, in the shell of the Alpine images.
 let bench: DatabaseBench;
@@ -19,9 +19,7 @@ afterAll(() => {
 });
 
 beforeEach(() => {
-  for (const name of [...bench.whole(), "runs", "drills"]) {
-    rmSync(join(bench.backups, name), { recursive: true, force: true });
-  }
+  bench.clear();
 });
 
 /** Three databases with what dumps are made of. */
@@ -51,14 +49,6 @@ const WEEK = "604800";
 
 function back(environment: Record<string, string> = {}, functions = "") {
   return bench.script("postgresBackup.sh", { ...server, RETENTION: WEEK, ...environment }, functions);
-}
-
-function drill() {
-  return bench.script("postgresDrill.sh", { RECORDS: join(bench.backups, "drills"), SCRATCH: bench.at("scratch") });
-}
-
-function drills(): RunRecord[] {
-  return bench.records(join(bench.backups, "drills"));
 }
 
 describe("a backup of PostgreSQL", () => {
@@ -109,21 +99,11 @@ describe("a run that fails leaves what was there, nothing half done, and a recor
   let good: string;
 
   beforeEach(() => {
-    back();
-    [good = ""] = bench.whole();
-    rmSync(join(bench.backups, "runs"), { recursive: true });
-    // The next one has another second in its name.
-    bench.succeed("sleep 1");
+    good = bench.keepOne(back);
   });
 
   function failsWith(reason: RegExp, run = back()): void {
-    expect(run.code).not.toBe(0);
-    expect(run.stderr).toMatch(reason);
-    expect(bench.whole()).toEqual([good]);
-    expect(bench.leftovers()).toEqual([]);
-    expect(bench.records()).toEqual([
-      expect.objectContaining({ ok: false, sentence: expect.stringMatching(reason) as string }),
-    ]);
+    bench.expectFailure(run, reason, good);
   }
 
   test("the server is down", () => {
@@ -208,10 +188,10 @@ describe("old backups", () => {
 describe("the drill", () => {
   test("restores the newest backup, compares it, and leaves evidence", () => {
     back();
-    const run = drill();
+    const run = bench.drill("postgres");
     expect(run).toMatchObject({ code: 0 });
     const [name] = bench.whole();
-    expect(drills()).toEqual([
+    expect(bench.drills()).toEqual([
       expect.objectContaining({
         ok: true,
         backup: name,
@@ -227,9 +207,9 @@ describe("the drill", () => {
     back();
     const file = join(bench.backups, bench.whole().at(-1) ?? "", "dump.sql.gz");
     damage(file);
-    const { code, stderr } = drill();
+    const { code, stderr } = bench.drill("postgres");
     expect(code).toBe(1);
-    expect(drills()).toEqual([expect.objectContaining({ ok: false })]);
+    expect(bench.drills()).toEqual([expect.objectContaining({ ok: false })]);
     return stderr;
   }
 
@@ -287,6 +267,9 @@ describe("the drill", () => {
   });
 
   test("says that there is no backup", () => {
-    expect(drill()).toMatchObject({ code: 1, stderr: expect.stringMatching(/there is no backup/) as string });
+    expect(bench.drill("postgres")).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/there is no backup/) as string,
+    });
   });
 });

@@ -1,7 +1,7 @@
-import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { DatabaseBench, type RunRecord } from "./databaseBench.ts";
+import { DatabaseBench } from "./databaseBench.ts";
 
 // Against a real Redis, in the shell of the Alpine images.
 let bench: DatabaseBench;
@@ -30,21 +30,11 @@ afterAll(() => {
 });
 
 beforeEach(() => {
-  for (const name of [...bench.whole(), "runs", "drills"]) {
-    rmSync(join(bench.backups, name), { recursive: true, force: true });
-  }
+  bench.clear();
 });
 
 function back(environment: Record<string, string> = {}, functions = "") {
   return bench.script("redisBackup.sh", { ...server, RETENTION: "604800", ...environment }, functions);
-}
-
-function drill() {
-  return bench.script("redisDrill.sh", { RECORDS: join(bench.backups, "drills"), SCRATCH: bench.at("scratch") });
-}
-
-function drills(): RunRecord[] {
-  return bench.records(join(bench.backups, "drills"));
 }
 
 describe("a backup of Redis", () => {
@@ -72,20 +62,12 @@ describe("a run that fails leaves what was there, nothing half done, and a recor
   let good: string;
 
   beforeEach(() => {
-    back();
-    [good = ""] = bench.whole();
-    rmSync(join(bench.backups, "runs"), { recursive: true });
-    bench.succeed("sleep 1");
+    good = bench.keepOne(back);
   });
 
   function failsWith(reason: RegExp, run = back()): void {
-    expect(run.code).not.toBe(0);
-    expect(run.stderr).toMatch(reason);
+    bench.expectFailure(run, reason, good);
     expect(run.stderr).not.toContain(PASSWORD);
-    expect(bench.whole()).toEqual([good]);
-    expect(bench.leftovers()).toEqual([]);
-    const sentence = expect.stringMatching(reason) as string;
-    expect(bench.records()).toEqual([expect.objectContaining({ ok: false, sentence })]);
   }
 
   test("the server is down", () => {
@@ -109,8 +91,8 @@ describe("the drill", () => {
   test("restores the newest backup, compares it, and leaves evidence; what has ended since does not count", () => {
     back();
     bench.succeed("sleep 2");
-    expect(drill()).toMatchObject({ code: 0 });
-    expect(drills()).toEqual([
+    expect(bench.drill("redis")).toMatchObject({ code: 0 });
+    expect(bench.drills()).toEqual([
       expect.objectContaining({
         ok: true,
         backup: bench.whole()[0],
@@ -142,7 +124,7 @@ describe("the drill", () => {
   ])("finds a file %s", (_, damage, reason) => {
     back();
     damage(join(bench.backups, bench.whole()[0] ?? "", "dump.rdb"));
-    expect(drill()).toMatchObject({ code: 1, stderr: expect.stringMatching(reason) as string });
-    expect(drills()).toEqual([expect.objectContaining({ ok: false })]);
+    expect(bench.drill("redis")).toMatchObject({ code: 1, stderr: expect.stringMatching(reason) as string });
+    expect(bench.drills()).toEqual([expect.objectContaining({ ok: false })]);
   });
 });
