@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { compile } from "../../toolchain/goBuild.ts";
 import { ensureBuilt, type BuildStep } from "../support/buildCache.ts";
@@ -13,10 +12,8 @@ const NODE_PACKAGES: readonly SystemCommand[] = [
   { command: "/usr/lib/cni/bridge", debianPackage: "containernetworking-plugins" },
   ...["iptables", "conntrack", "openssl", "curl"].map((name) => ({ command: name, debianPackage: name })),
   { command: "ip", debianPackage: "iproute2" },
-  ...["unshare", "nsenter", "setpriv", "mount", "pivot_root"].map((command) => ({
-    command,
-    debianPackage: command === "mount" ? "mount" : "util-linux",
-  })),
+  { command: "mount", debianPackage: "mount" },
+  ...["unshare", "nsenter", "setpriv", "pivot_root"].map((command) => ({ command, debianPackage: "util-linux" })),
 ];
 
 const VERSION = "v1.33.4";
@@ -65,14 +62,7 @@ export function ensureNode(say?: (line: string) => void): Promise<string> {
         const source = join(import.meta.dirname, "go", module);
         return [file, (folder, detail) => compile({ ...program, folder: source, output: join(folder, file) }, detail)];
       }),
-      [
-        "images",
-        async (folder, detail) => {
-          const staging = join(folder, "images");
-          mkdirSync(staging);
-          await buildImages(staging, join(folder, "images.tar"), detail);
-        },
-      ],
+      ["images", buildImages],
     ],
     say,
   });

@@ -1,11 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { capture, type Captured } from "../../cli/capture.ts";
-import { isAlive } from "../../toolchain/lock.ts";
+import { abandonedFolders, ownedFolder } from "../support/ownedFolder.ts";
 import { run } from "../support/run.ts";
 import { systemCommandPath } from "../support/systemPackages.ts";
 import { ensureNode } from "./build.ts";
@@ -45,10 +44,9 @@ export class Cluster {
   }
 
   static async start({ say }: ClusterOptions): Promise<Cluster> {
-    removeAbandoned();
+    abandonedFolders(PREFIX).forEach(remove);
     const programs = await ensureNode(say);
-    const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
-    const name = folder.slice(folder.lastIndexOf("/") + 1);
+    const folder = ownedFolder(PREFIX);
     const init = join(import.meta.dirname, "node", "init.sh");
     const namespaces = ["--mount", "--net", "--pid", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc"];
     const words = [
@@ -60,14 +58,12 @@ export class Cluster {
       init,
       programs,
       folder,
-      name,
+      basename(folder),
     ];
     const child = spawn(systemCommandPath("setpriv"), words, { stdio: ["ignore", "pipe", "pipe"] });
     const said: string[] = [];
-    let ended = false;
     const end = new Promise<void>((resolve) => {
       child.once("close", () => {
-        ended = true;
         resolve();
       });
     });
@@ -85,7 +81,7 @@ export class Cluster {
     });
     started.catch(() => undefined);
     try {
-      const pid = await firstChild(child, () => ended);
+      const pid = await firstChild(child);
       const address = await connect(pid);
       await Promise.race([started, late()]);
       return new Cluster(folder, address, child, pid, end);
@@ -116,11 +112,6 @@ export class Cluster {
     return capture("nsenter", [...words, "bash", "-c", command], { cwd: "/" });
   }
 
-  /** The last lines of each program's log. */
-  lastWords(): string {
-    return lastWords(this.#folder);
-  }
-
   /** Ends it, and removes everything that it has made. */
   async stop(): Promise<void> {
     this.#child.kill("SIGKILL");
@@ -142,14 +133,14 @@ async function late(): Promise<never> {
 }
 
 /** The process that is number one in the new namespaces. */
-async function firstChild(child: ChildProcess, ended: () => boolean): Promise<number> {
+async function firstChild(child: ChildProcess): Promise<number> {
   for (;;) {
     const children = child.pid === undefined ? "" : read(`/proc/${child.pid}/task/${child.pid}/children`);
     const pid = Number(children.split(" ")[0]);
     if (pid > 0) {
       return pid;
     }
-    if (ended()) {
+    if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error("The namespaces of the node could not be made.");
     }
     await pause(10);
@@ -192,7 +183,7 @@ function lastWords(folder: string): string {
 
 /** Removes what a cluster leaves whose processes have ended: their mounts and network went with them. */
 function remove(folder: string): void {
-  const name = folder.slice(folder.lastIndexOf("/") + 1);
+  const name = basename(folder);
   for (const hierarchy of readdirSync(CGROUPS)) {
     removeGroups(join(CGROUPS, hierarchy, name));
   }
@@ -211,16 +202,6 @@ function removeGroups(folder: string): void {
       }
     }
     rmdirSync(folder);
-  }
-}
-
-/** Removes what clusters left whose process was killed. */
-function removeAbandoned(): void {
-  for (const name of readdirSync(tmpdir())) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      remove(join(tmpdir(), name));
-    }
   }
 }
 

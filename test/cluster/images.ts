@@ -9,7 +9,6 @@ interface TestImage {
   /** As a manifest names it, in full. */
   names: readonly string[];
   entrypoint: readonly string[];
-  user?: string;
   environment?: Readonly<Record<string, string>>;
   /** Folder with files of ours, which are put into /usr/local/bin. */
   files?: string;
@@ -62,15 +61,16 @@ const LEFT_OUT = [
   .concat(["man", "locale", "doc", "info", "postgresql/15/man"].map((name) => `/usr/share/${name}/*`))
   .concat(["/usr/lib/python3/dist-packages/*", "/usr/lib/systemd/*", "/lib/systemd/*"]);
 
-/** Writes all images as one archive, in the layout of the Open Container Initiative, which `ctr images import` reads. */
-export async function buildImages(folder: string, archive: string, detail: (text: string) => void): Promise<void> {
+/** Writes all images as `images.tar`, in the layout of the Open Container Initiative, which `ctr images import` reads. */
+export async function buildImages(target: string, detail: (text: string) => void): Promise<void> {
+  const folder = join(target, "images");
   const layout = join(folder, "layout");
   const blobs = join(layout, "blobs", "sha256");
   mkdirSync(blobs, { recursive: true });
 
   const base = await baseLayer(folder, blobs, detail);
   const manifests = [];
-  for (const { names, entrypoint, user, environment = {}, files } of IMAGES) {
+  for (const { names, entrypoint, environment = {}, files } of IMAGES) {
     const layers = files === undefined ? [base] : [base, await filesLayer(files, folder, blobs)];
     const config = blob(blobs, {
       architecture: "amd64",
@@ -78,7 +78,6 @@ export async function buildImages(folder: string, archive: string, detail: (text
       config: {
         Entrypoint: entrypoint,
         Env: Object.entries({ PATH, ...environment }).map(([name, value]) => `${name}=${value}`),
-        ...(user === undefined ? {} : { User: user }),
       },
       rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
     });
@@ -98,8 +97,8 @@ export async function buildImages(folder: string, archive: string, detail: (text
   }
   writeFileSync(join(layout, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   writeFileSync(join(layout, "index.json"), JSON.stringify({ schemaVersion: 2, manifests }));
-  await run("tar", ["--create", "--file", archive, "--directory", layout, "."]);
-  rmSync(layout, { recursive: true });
+  await run("tar", ["--create", "--file", join(target, "images.tar"), "--directory", layout, "."]);
+  rmSync(folder, { recursive: true });
 }
 
 interface Blob {

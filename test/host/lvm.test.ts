@@ -147,7 +147,7 @@ describe("a disk that joins the volume group", () => {
 describe("another group", () => {
   test("with xfs grows online; one that misses a physical volume is left alone", async () => {
     await read(`
-      for n in 1 2; do truncate -s 3G /root/pv$n; losetup /dev/loop$n /root/pv$n; pvcreate -q /dev/loop$n; done
+      for n in 1 2; do truncate -s 3G /srv/pv$n; losetup /dev/loop$n /srv/pv$n; pvcreate -q /dev/loop$n; done
       vgcreate -q test-vg /dev/loop1 /dev/loop2
       lvcreate -q -y -n data -L 1G test-vg
       mkfs.xfs -q /dev/test-vg/data; mkdir /mnt/data; mount /dev/test-vg/data /mnt/data`);
@@ -164,7 +164,7 @@ describe("another group", () => {
     expect(await verb(box, "logical-volume grow", data)).toMatchObject({ code: 0 });
     expect(Number(await read("df --output=size --block-size=1 /mnt/data | tail -1"))).toBeGreaterThan(1.9 * GIB);
 
-    await read("losetup -d /dev/loop2; mv /root/pv2 /root/pv2.gone; losetup -D 2> /dev/null; pvscan --cache -q; true");
+    await read("losetup -d /dev/loop2; mv /srv/pv2 /srv/pv2.gone; losetup -D 2> /dev/null; pvscan --cache -q; true");
     const missing = await read("vgs --noheadings -o vg_missing_pv_count test-vg 2> /dev/null");
     expect(missing).toBe("1");
     await expectRefused("logical-volume grow", { ...data, size_bytes: 2.5 * GIB }, /misses a physical volume/);

@@ -133,6 +133,7 @@ function removeOld(builds: string): void {
   }
 }
 
-function toStandardError(line: string): void {
+/** Where a build says how far it is, unless somebody wants it elsewhere. */
+export function toStandardError(line: string): void {
   process.stderr.write(`${line}\n`);
 }

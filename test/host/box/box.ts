@@ -1,7 +1,7 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive } from "../../../toolchain/lock.ts";
+import { toStandardError } from "../../support/buildCache.ts";
+import { abandonedFolders, ownedFolder } from "../../support/ownedFolder.ts";
 import {
   BOOT_LIMIT,
   booted,
@@ -60,7 +60,9 @@ export class Box {
 
   /** A new machine, once everything that starts at boot has started. */
   static async start({ cold = false, spareDisk = false, say = toStandardError }: BoxOptions): Promise<Box> {
-    removeAbandoned();
+    for (const folder of abandonedFolders(PREFIX)) {
+      rmSync(folder, { recursive: true, force: true });
+    }
     const image = await ensureImage({ say });
     if (!cold && (await canResume(image, say))) {
       try {
@@ -73,7 +75,7 @@ export class Box {
   }
 
   static async #make(image: Image, base: Disks, spareDisk: boolean, start: (box: Box) => Promise<void>): Promise<Box> {
-    const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+    const folder = ownedFolder(PREFIX);
     const disks = machineDisks(await overlay(base, folder));
     if (spareDisk) {
       const file = join(folder, "spare.qcow2");
@@ -210,17 +212,3 @@ const SET_CLOCK =
   "systemctl start logrotate.timer";
 
 const PREFIX = "twisterlab-box-";
-
-/** Removes the disks of boxes whose process was killed. */
-function removeAbandoned(): void {
-  for (const name of readdirSync(tmpdir())) {
-    const pid = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      rmSync(join(tmpdir(), name), { recursive: true, force: true });
-    }
-  }
-}
-
-function toStandardError(line: string): void {
-  process.stderr.write(`${line}\n`);
-}

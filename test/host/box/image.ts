@@ -1,25 +1,12 @@
-import { spawn } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import {
-  existsSync,
-  globSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import lockfile from "proper-lockfile";
-import { userFolders } from "../../../cli/userFolders.ts";
-import { withProgress } from "../../../toolchain/progress.ts";
+import { ensureBuilt } from "../../support/buildCache.ts";
+import { debianMirror } from "../../support/debian.ts";
+import { run } from "../../support/run.ts";
 import { generateKey } from "../../support/sshServer.ts";
-import { requireSystemPackages, systemCommandPath, type SystemCommand } from "../../support/systemPackages.ts";
+import { requireSystemPackages, type SystemCommand } from "../../support/systemPackages.ts";
 import {
   DISK_NAMES,
   DISKS,
@@ -56,7 +43,7 @@ export type Disks = Record<DiskName, string>;
 
 export interface ImageOptions {
   /** Gets a line for each step, and one every 10 seconds of a long one; default: standard error. */
-  say?: (line: string) => void;
+  say?: ((line: string) => void) | undefined;
 }
 
 /** What the guest is made of, on top of Debian's smallest system. */
@@ -77,12 +64,6 @@ const HERE = import.meta.dirname;
 /** Everything that an image depends on; another content makes another image. */
 const INPUTS = ["guest/**", "k3s/**", "setup.sh", "provision.sh", "image.ts", "layout.ts", "machine.ts"];
 
-/** Folder of the caches, if not the user's own. */
-const CACHE_VARIABLE = "TWISTERLAB_EDGE_CACHE";
-
-/** Days after which an image that nobody used makes room for a new one. */
-const KEEP_DAYS = 14;
-
 /** Milliseconds that a machine may take to boot, on a busy computer. */
 export const BOOT_LIMIT = 600_000;
 
@@ -91,25 +72,29 @@ export const BOOT_LIMIT = 600_000;
  *
  * @throws Error that names what is missing on this computer: root, a package, Go, a Debian archive.
  */
-export async function ensureImage({ say = toStandardError }: ImageOptions = {}): Promise<Image> {
+export async function ensureImage({ say }: ImageOptions = {}): Promise<Image> {
   requireSystemPackages(MACHINE_PACKAGES);
-  const images = join(process.env[CACHE_VARIABLE] ?? userFolders().cache, "edgeserver-vm");
-  const folder = join(images, inputsHash());
-  if (!existsSync(folder)) {
-    if (process.getuid?.() !== 0) {
-      throw new Error("Only root can build the image of the virtual EdgeServer: run this once with sudo.");
-    }
-    requireSystemPackages(BUILD_PACKAGES);
-    mkdirSync(images, { recursive: true });
-    await alone(images, say, async () => {
-      if (!existsSync(folder)) {
-        removeOld(images);
-        await build(folder, say);
+  const folder = await ensureBuilt({
+    name: "edgeserver-vm",
+    what: "the virtual EdgeServer",
+    source: HERE,
+    inputs: INPUTS,
+    prepare: () => {
+      if (process.getuid?.() !== 0) {
+        throw new Error("Only root can build the image of the virtual EdgeServer: run this once with sudo.");
       }
-    });
-  }
-  const now = new Date();
-  utimesSync(folder, now, now);
+      requireSystemPackages(BUILD_PACKAGES);
+    },
+    steps: [
+      ["k3s stand-in", buildK3s],
+      ["Debian trixie", makeRoot],
+      ["root file system", makeRootImage],
+      ["disks and volume group", install],
+      ["first boot", firstBoot],
+      ["running machine's state", saveRunning],
+    ],
+    say,
+  });
   return readImage(folder);
 }
 
@@ -190,30 +175,6 @@ export async function bootEnded(root: SshConnection): Promise<string> {
   return stdout.trim();
 }
 
-async function build(folder: string, say: (line: string) => void): Promise<void> {
-  const mirror = await debianMirror();
-  const staging = `${folder}.building`;
-  rmSync(staging, { recursive: true, force: true });
-  mkdirSync(join(staging, "cold"), { recursive: true });
-  mkdirSync(join(staging, "warm"));
-
-  const started = performance.now();
-  const steps: [string, (detail: (text: string) => void) => Promise<void>][] = [
-    ["k3s stand-in", (detail) => buildK3s(staging, detail)],
-    ["Debian trixie", (detail) => makeRoot(staging, mirror, detail)],
-    ["root file system", () => makeRootImage(staging)],
-    ["disks and volume group", () => install(staging)],
-    ["first boot", (detail) => firstBoot(staging, detail)],
-    ["running machine's state", (detail) => saveRunning(staging, detail)],
-  ];
-  say(`Building the virtual EdgeServer in ${folder}, once: takes a few minutes.`);
-  for (const [position, [what, task]] of steps.entries()) {
-    await withProgress(say, `[${position + 1}/${steps.length}] ${what}`, task);
-  }
-  renameSync(staging, folder);
-  say(`Virtual EdgeServer built in ${Math.round((performance.now() - started) / 1000)} s.`);
-}
-
 async function buildK3s(staging: string, detail: (text: string) => void): Promise<void> {
   const own = { CGO_ENABLED: "0", GOOS: "linux", GOARCH: "amd64", GOFLAGS: "-mod=readonly", GOWORK: "off" };
   const target = join(staging, "k3s");
@@ -223,7 +184,8 @@ async function buildK3s(staging: string, detail: (text: string) => void): Promis
   await run("go", args, { cwd: join(HERE, "k3s"), env: { ...process.env, ...own }, detail });
 }
 
-async function makeRoot(staging: string, mirror: string, detail: (text: string) => void): Promise<void> {
+async function makeRoot(staging: string, detail: (text: string) => void): Promise<void> {
+  const mirror = await debianMirror();
   const machineId = randomBytes(16).toString("hex");
   const keys = { twister: generateKey(), root: generateKey() };
   for (const [user, { privateKey }] of Object.entries(keys)) {
@@ -288,6 +250,7 @@ async function makeRootImage(staging: string): Promise<void> {
 
 /** Boots once from the plain root image, whose script makes volume group and file systems: this computer may have no LVM. */
 async function install(staging: string): Promise<void> {
+  mkdirSync(join(staging, "cold"));
   const { cold, kernel, initrd } = readImage(staging);
   for (const name of DISK_NAMES) {
     await createDisk(cold[name], DISKS[name].gibibytes);
@@ -324,6 +287,7 @@ async function firstBoot(staging: string, detail: (text: string) => void): Promi
 }
 
 async function saveRunning(staging: string, detail: (text: string) => void): Promise<void> {
+  mkdirSync(join(staging, "warm"));
   const { cold, warm } = readImage(staging);
   const disks = await overlay(cold, join(staging, "warm"), "../cold");
   const memory = { kind: "file", file: warm.memory } as const;
@@ -376,103 +340,4 @@ async function succeed(connection: SshConnection, command: string, stdin = ""): 
   if (code !== 0) {
     throw new Error(`${command} failed in the machine: ${stdout}${stderr}`);
   }
-}
-
-/** The Debian archive that apt on this computer is set up with. */
-async function debianMirror(): Promise<string> {
-  const named = process.env[MIRROR_VARIABLE];
-  if (named !== undefined) {
-    return named;
-  }
-  const format = "$(LABEL)\t$(REPO_URI)";
-  const targets = await run("apt-get", ["indextargets", "--format", format, "Created-By: Packages"]);
-  const mirror = /^Debian\t(\S+)$/m.exec(targets)?.[1];
-  if (mirror === undefined) {
-    throw new Error(`apt on this computer uses no Debian archive: name one by ${MIRROR_VARIABLE}.`);
-  }
-  return mirror;
-}
-
-/** URL of a Debian archive, for computers whose apt has none. */
-const MIRROR_VARIABLE = "TWISTERLAB_DEBIAN_MIRROR";
-
-function inputsHash(): string {
-  const hash = createHash("sha256");
-  for (const name of globSync(INPUTS, { cwd: HERE }).sort()) {
-    if (statSync(join(HERE, name)).isFile()) {
-      hash
-        .update(`${name}\0`)
-        .update(readFileSync(join(HERE, name)))
-        .update("\0");
-    }
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-async function alone(folder: string, say: (line: string) => void, work: () => Promise<void>): Promise<void> {
-  let waiting = false;
-  const lock = async (): Promise<() => Promise<void>> => {
-    for (;;) {
-      try {
-        return await lockfile.lock(folder, { lockfilePath: join(folder, "lock"), stale: 30_000 });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "ELOCKED") {
-          throw error;
-        }
-      }
-      if (!waiting) {
-        say("Waiting for another run that builds the virtual EdgeServer.");
-        waiting = true;
-      }
-      await sleep(500);
-    }
-  };
-  const release = await lock();
-  try {
-    await work();
-  } finally {
-    await release();
-  }
-}
-
-function removeOld(images: string): void {
-  const oldest = Date.now() - KEEP_DAYS * 24 * 60 * 60 * 1000;
-  for (const name of readdirSync(images)) {
-    const path = join(images, name);
-    if (name !== "lock" && (name.endsWith(".building") || statSync(path).mtimeMs < oldest)) {
-      rmSync(path, { recursive: true, force: true });
-    }
-  }
-}
-
-interface RunOptions {
-  cwd?: string;
-  env?: NodeJS.ProcessEnv;
-  /** Gets each line of standard error. */
-  detail?: (line: string) => void;
-}
-
-/** Runs a program, for no longer than we run, and returns its standard output. @throws Error with the end of its errors. */
-async function run(command: string, args: readonly string[], { cwd, env, detail }: RunOptions = {}): Promise<string> {
-  const words = ["--pdeathsig", "TERM", systemCommandPath(command), ...args];
-  const child = spawn(systemCommandPath("setpriv"), words, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
-  const lines: string[] = [];
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    lines.push(line);
-    detail?.(line);
-  });
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  if (code !== 0) {
-    throw new Error(`${command} failed: ${lines.slice(-15).join("\n")}`);
-  }
-  return output;
-}
-
-function toStandardError(line: string): void {
-  process.stderr.write(`${line}\n`);
 }

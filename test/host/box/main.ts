@@ -1,5 +1,6 @@
 // `npm run vm`: a machine like EdgeServer to play with, until Ctrl-C.
 import { parseArgs } from "node:util";
+import { playground } from "../../support/playground.ts";
 import { startBox, type Box } from "./box.ts";
 import { DISKS, SPARE_DISK } from "./layout.ts";
 
@@ -24,17 +25,8 @@ try {
   if (values.help) {
     process.stdout.write(HELP);
   } else {
-    const stopped = new Promise((resolve) => {
-      process.once("SIGINT", resolve).once("SIGTERM", resolve);
-    });
-    const box = await startBox({ cold: values.cold, spareDisk: values["spare-disk"] });
-    process.stdout.write(description(box));
-    // The promise alone would not keep the process alive once the machine is off.
-    const alive = setInterval(() => undefined, 60_000);
-    await stopped;
-    clearInterval(alive);
-    await box.stop();
-    process.stdout.write("The machine is gone.\n");
+    const start = (): Promise<Box> => startBox({ cold: values.cold, spareDisk: values["spare-disk"] });
+    await playground(start, description, "The machine is gone.");
   }
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -9,8 +9,8 @@ for account in root twister; do
 done
 echo "$TWISTER_PUBLIC_KEY" > /home/twister/.ssh/authorized_keys
 chown twister:twister /home/twister/.ssh/authorized_keys
-echo "$ROOT_PUBLIC_KEY" > /root/.ssh/authorized_keys
-chmod 600 /root/.ssh/authorized_keys /home/twister/.ssh/authorized_keys
+echo "$ROOT_PUBLIC_KEY" > ~root/.ssh/authorized_keys
+chmod 600 ~root/.ssh/authorized_keys /home/twister/.ssh/authorized_keys
 chmod 440 /etc/sudoers.d/twister
 chmod 755 /usr/local/lib/box/install.sh
 mv /usr/local/lib/k3s/k3s /usr/local/bin/
