@@ -12,6 +12,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // They take milliseconds; what else the machine does at the same time is not known.
+          testTimeout: 30_000,
           include: ["test/unit/**/*.test.ts"],
           exclude: ["**/*.mocked.test.ts"],
           // Importing the SDKs anew for each file takes longer than all the tests.
@@ -23,6 +25,7 @@ export default defineConfig({
         test: {
           // A file that replaces modules needs them to itself.
           name: "unit mocked",
+          testTimeout: 30_000,
           include: ["test/unit/**/*.mocked.test.ts"],
         },
       },
@@ -33,7 +36,8 @@ export default defineConfig({
           include: ["test/scripts/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",
           // Hundreds of processes each, and some a timeout that has to pass.
-          testTimeout: 30_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

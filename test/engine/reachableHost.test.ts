@@ -32,6 +32,8 @@ beforeAll(async () => {
     [["twisterlab-edge:host", "ssh", "user"], server.user],
     [["twisterlab-edge:host", "ssh", "port"], server.port],
     [["twisterlab-edge:host", "ssh", "hostKey"], server.hostKey.split(" ").slice(0, 2).join(" ")],
+    // A busy machine takes its time; how long a silent host is waited for has a test of its own.
+    [["twisterlab-edge:safety", "observeTimeout"], "60 s"],
     [["twisterlab-edge:network", "cidr"], "127.0.0.0/24"],
     [["twisterlab-edge:cluster", "apiServer"], "https://127.0.0.1:1"],
     [["twisterlab-edge:phase3", "metalLb", "pool"], "127.0.0.100-127.0.0.110"],
@@ -144,11 +146,17 @@ describe("a preview that reaches the host", () => {
     const silent = createServer(() => undefined);
     await new Promise<void>((listening) => silent.listen(0, "127.0.0.1", listening));
     const { port } = silent.address() as { port: number };
-    edge.edit([[["twisterlab-edge:host", "ssh", "port"], port]]);
+    edge.edit([
+      [["twisterlab-edge:host", "ssh", "port"], port],
+      [["twisterlab-edge:safety", "observeTimeout"], "5 s"],
+    ]);
     const started = Date.now();
     const { code, stdout } = await edge.npm(["preview", "--", "1"]);
     const seconds = (Date.now() - started) / 1000;
-    edge.edit([[["twisterlab-edge:host", "ssh", "port"], server.port]]);
+    edge.edit([
+      [["twisterlab-edge:host", "ssh", "port"], server.port],
+      [["twisterlab-edge:safety", "observeTimeout"], "60 s"],
+    ]);
     silent.close();
     expect(code).toBe(0);
     expect(stdout).toMatch(/Host not read: .*no answer within 5 s/);

@@ -245,7 +245,7 @@ describe("the watching service", () => {
     const work = ": > working; until [ -e done ]; do sleep 0.01; done";
     const worker = spawn("flock", [host.at("state/turn"), "sh", "-c", work], { cwd: host.folder, stdio: "ignore" });
     const ended = once(worker, "exit");
-    await waitFor(() => host.read("working") !== undefined, 5000);
+    await waitFor(() => host.read("working") !== undefined, 30_000);
     host.stub('sleep() { time_passes "$1"; (($(uptime_seconds) < 1020)) || : > "$RUN/done"; }');
     expect(watch().code).toBe(0);
     await ended;

@@ -48,7 +48,7 @@ export interface SshServer {
 /**
  * Starts an OpenSSH server with a key of its own and a user key of its own.
  *
- * @throws {Error} with the server's log when it does not come up within 10 seconds.
+ * @throws {Error} with the server's log when it does not come up within a minute.
  */
 export async function startSshServer(options: SshServerOptions = {}): Promise<SshServer> {
   const folder = mkdtempSync(join(tmpdir(), "twisterlab-sshd-"));
@@ -73,7 +73,7 @@ export async function startSshServer(options: SshServerOptions = {}): Promise<Ss
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await waitFor(() => log.includes("Server listening on") || server.exitCode !== null, 10_000);
+    await waitFor(() => log.includes("Server listening on") || server.exitCode !== null, 60_000);
     if (server.exitCode !== null) {
       throw new Error("sshd ended at once.");
     }
@@ -132,7 +132,7 @@ export async function startSshAgent(privateKeys: readonly string[]): Promise<Ssh
   let announced = false;
   agent.stdout.once("data", () => (announced = true));
   try {
-    await waitFor(() => announced, 10_000);
+    await waitFor(() => announced, 60_000);
     for (const privateKey of privateKeys) {
       execFileSync(systemCommandPath("ssh-add"), ["-q", "-"], {
         env: { ...process.env, SSH_AUTH_SOCK: socketPath },

@@ -249,7 +249,7 @@ describe("CopyToRemote's life", () => {
   it("closes its connection each time", async () => {
     await plugin.create(COPY_TO_REMOTE, inputs());
     await plugin.create(COPY_FILE, { connection, localPath: join(from, "file"), remotePath: remotePath() });
-    await waitFor(() => openConnectionsTo(server) === 0, 5000);
+    await waitFor(() => openConnectionsTo(server) === 0, 60_000);
   });
 
   it("tells that the host is unreachable", async () => {

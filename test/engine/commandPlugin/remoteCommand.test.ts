@@ -419,7 +419,7 @@ describe("the end of a command", () => {
     }
     expect(openConnectionsTo(own)).toBe(3);
     await shortLived.stop();
-    await waitFor(() => openConnectionsTo(own) === 0, 5000);
+    await waitFor(() => openConnectionsTo(own) === 0, 60_000);
   });
 });
 

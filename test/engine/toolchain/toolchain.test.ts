@@ -74,8 +74,8 @@ describe("a machine on which nothing can be downloaded", () => {
       expect([code, error]).toEqual([0, ""]);
     }
     console.log(`everything in place: ${times.map(Math.round).join(", ")} ms`);
-    // 90 ms on an idle machine; the bound is for a busy one.
-    expect(Math.min(...times)).toBeLessThan(1000);
+    // 90 ms on an idle machine; the bound is for a busy one, and far from what building anything takes.
+    expect(Math.min(...times)).toBeLessThan(5000);
   });
 
   it("takes an engine of this version from the PATH, only with its language host beside it", async () => {

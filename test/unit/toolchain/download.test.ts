@@ -23,7 +23,8 @@ const release: Release = {
   folder: "tool",
 };
 const files = { tool: "#!/bin/sh\necho tool\n", LICENSE: "free" };
-const limits = { answer: 300, stall: 300 };
+// Milliseconds: a busy machine has to answer within them.
+const limits = { answer: 2000, stall: 2000 };
 
 let server: ReleaseServer;
 let staging: string;
@@ -137,8 +138,8 @@ describe("a release", () => {
       response.write("some");
     });
     const start = performance.now();
-    await expect(get()).rejects.toThrow("nothing came for 0.3 s");
-    expect(performance.now() - start).toBeLessThan(3000);
+    await expect(get()).rejects.toThrow("nothing came for 2 s");
+    expect(performance.now() - start).toBeLessThan(15_000);
   });
 });
 
@@ -160,10 +161,10 @@ describe("a server", () => {
     vi.stubEnv("TWISTERLAB_RELEASES_URL", `http://127.0.0.1:${port}/`);
     try {
       const releases = new Releases(staging, limits);
-      await expect(get(releases)).rejects.toThrow(`no answer from 127.0.0.1:${port} within 0.3 s`);
+      await expect(get(releases)).rejects.toThrow(`no answer from 127.0.0.1:${port} within 2 s`);
       const start = performance.now();
       await expect(releases.get({ ...release, tag: "v2" }, () => undefined)).rejects.toThrow("no answer");
-      expect(performance.now() - start).toBeLessThan(100);
+      expect(performance.now() - start).toBeLessThan(1500);
       expect(sockets).toHaveLength(1);
     } finally {
       sockets.forEach((socket) => {
