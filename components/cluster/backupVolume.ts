@@ -13,9 +13,6 @@ export interface BackupVolumeArgs {
   size: string;
 }
 
-/** Group that the backups' folder belongs to, and that every pod with a part in them has. */
-export const BACKUP_GROUP = 10_570;
-
 /**
  * The folder of the backups, as a volume: on a disk other than the databases'. While that disk is not mounted there is no
  * such folder, and pods that need it do not start. Protected and retained: removing it from the program removes no backup.

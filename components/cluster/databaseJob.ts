@@ -1,6 +1,6 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { BACKUP_GROUP } from "./backupVolume.ts";
+import { BACKUP_GROUP } from "../backupGroup.ts";
 import { runScript, scriptsVolume } from "./backupScripts.ts";
 import { restrictedCronJob, type RestrictedJobArgs } from "./restrictedJob.ts";
 

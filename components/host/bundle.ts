@@ -39,6 +39,9 @@ const SCRIPTS = [
   "kubelet.sh",
   "k3sImage.sh",
   "buildBenchmark.sh",
+  "backupFolder.sh",
+  "backupLog.sh",
+  "k3sBackup.sh",
   "observe.sh",
   "main.sh",
 ];

@@ -28,6 +28,8 @@ export interface HostFacts {
   files: Record<string, FileFact | null>;
   /** What the host keeps of the items that were applied to it, by their names. */
   items: Record<string, ItemRecord>;
+  /** The folders of backups that items have made, by the items' names; undefined when the host's program says nothing of them. */
+  backupFolders: Record<string, BackupFolderFact> | undefined;
   /** The entry point that is installed, and the stacks that use it, with how often each had to put it there. */
   entryPoint: { sha256: string | undefined; users: Record<string, number> };
   /** Who holds the host for a run; undefined when nobody does. */
@@ -78,6 +80,22 @@ export interface ItemRecord {
   ours?: boolean;
   /** When and why the host undid the last change by itself, in its own words. */
   reverted?: string;
+}
+
+/** The folder of the backups. */
+export interface BackupFolderFact {
+  path: string;
+  /** What has the name of each entry of ours, null where nothing has; `.` is the folder itself. */
+  entries: Readonly<Record<string, EntryFact | null>>;
+}
+
+/** What has a name in a folder. */
+export interface EntryFact {
+  kind: "folder" | "file" | "other";
+  /** Octal, as `stat -c %a` prints it. */
+  mode: string;
+  /** Numbers, `user:group`. */
+  owner: string;
 }
 
 /** A run that holds the host. */
@@ -174,6 +192,9 @@ export function parseFacts(text: string, hashKey: string): HostFacts {
     hashKey,
     files: object(sections, "files") as HostFacts["files"],
     items: object(sections, "items") as HostFacts["items"],
+    backupFolders: sections.has("backup-folders")
+      ? (object(sections, "backup-folders") as unknown as Record<string, BackupFolderFact>)
+      : undefined,
     entryPoint: {
       sha256: line("entry-point")?.split(" ")[0],
       users: Object.fromEntries(

@@ -82,6 +82,8 @@ systemctl() {
   test.each([
     ["an hourly timer that elapses later", timer, "3800", 70],
     ["an hourly timer within its hour and a minute", timer, "3650", 0],
+    ["a timer of each quarter of an hour that elapses later", timer.replace("hourly", "*:0/15"), "1000", 70],
+    ["a timer of each quarter of an hour", timer.replace("hourly", "*:0/15"), "950", 0],
     ["a daily timer", timer.replace("hourly", "daily"), "86000", 0],
     ["a daily timer that elapses next year", timer.replace("hourly", "daily"), "9999999", 70],
   ])("the next time is looked at: %s", (_, content, next, expected) => {

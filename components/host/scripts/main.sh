@@ -13,6 +13,8 @@ main() {
     # What timers run; they change nothing that a run of ours has made.
     disk-alert) disk_alert ;;
     disk-cleanup) disk_cleanup ;;
+    backup-log) backup_log ;;
+    k3s-backup) k3s_backup ;;
     # The entry point replaces itself: standard input carries install.sh and the new bundle.
     install\ *) exec bash -s -- "${@:2}" ;;
     attached\ *) perform "${@:2}" ;;
@@ -75,6 +77,7 @@ perform() {
     "k3s-image undo") k3s_image_undo ;;
     "build-benchmark run") build_benchmark_run ;;
     "build-benchmark forget") build_benchmark_forget ;;
+    "backup-folder make") backup_folder_make ;;
     "leave "*) leave "$2" ;;
     *)
       printf "twisterlab-edge: '%s' is not something this entry point does\n" "$*" >&2

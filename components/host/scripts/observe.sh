@@ -24,7 +24,7 @@ observe() {
   section docker-images docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'
   section observer-account observer_account
   section passwordless-sudo passwordless_sudo /etc/sudoers.d/twisterlab-edge
-  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service twisterlab-edge-disk-alert.timer twisterlab-edge-disk-cleanup.timer
+  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service twisterlab-edge-disk-alert.timer twisterlab-edge-disk-cleanup.timer twisterlab-edge-backup-log.timer twisterlab-edge-k3s-backup.timer
   section journald-config journald_config
   section journal-bytes du --summarize --block-size=1 "$JOURNAL"
   section entry-point sha256sum "$ENTRY"
@@ -33,6 +33,7 @@ observe() {
   export HASH_KEY=${PARAM[key]}
   section files python3 -c "$FILES_AS_JSON" "$STATE"
   section items python3 -c "$ITEMS_AS_JSON" "$STATE"
+  section backup-folders python3 -c "$BACKUP_FOLDERS_AS_JSON" "$STATE" "$BACKUP_MARK"
   tell_sections
   printf '== end\n'
 }
@@ -88,6 +89,11 @@ open_paths = [
     "/etc/systemd/system/twisterlab-edge-disk-alert.timer",
     "/etc/systemd/system/twisterlab-edge-disk-cleanup.service",
     "/etc/systemd/system/twisterlab-edge-disk-cleanup.timer",
+    "/etc/systemd/system/twisterlab-edge-backup-log.service",
+    "/etc/systemd/system/twisterlab-edge-backup-log.timer",
+    "/etc/systemd/system/twisterlab-edge-k3s-backup.service",
+    "/etc/systemd/system/twisterlab-edge-k3s-backup.timer",
+    "/etc/logrotate.d/twisterlab-edge-backup",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
     "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",

@@ -74,16 +74,20 @@ healthy_timer() {
 
 is_on() { systemctl is-active --quiet "$1" && systemctl is-enabled --quiet "$1"; }
 
-# comes_due UNIT PATH: it elapses within the hour when the file says `hourly`, else within a day and an hour, which a random
-# delay may take.
+# comes_due UNIT PATH: it elapses within the hour when the file says `hourly`, within a quarter of it for `*:0/15`, else within
+# a day and an hour, which a random delay may take.
 comes_due() {
-  local next limit=90000
+  local next limit
   # As long as its service runs, the next time is not known.
   [[ $(systemctl show --property SubState --value "$1") != running ]] || return 0
   # In UTC, because the letters of a time zone can mean several.
   next=$(TZ=UTC systemctl show --property NextElapseUSecRealtime --value "$1")
   [[ -n $next ]] && next=$(date --date="$next" +%s) || return 1
-  # A minute more for AccuracySec.
-  ! grep --quiet --line-regexp OnCalendar=hourly -- "$2" 2> /dev/null || limit=3660
+  # The last line counts: an empty one before it takes back what the timer had. A minute more for AccuracySec.
+  case $(sed --quiet 's/^OnCalendar=//p' -- "$2" 2> /dev/null | tail -n 1) in
+    hourly) limit=3660 ;;
+    '*:0/15') limit=960 ;;
+    *) limit=90000 ;;
+  esac
   ((next - $(date +%s) <= limit))
 }

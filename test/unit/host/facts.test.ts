@@ -51,6 +51,8 @@ UnitFileState=
 {"/etc/fstab": {"mode": "644", "owner": "root:root", "keyedHash": "c0de", "content": "# empty\\n"},
  "/etc/rancher/k3s/registries.yaml": {"mode": "600", "owner": "root:root", "keyedHash": "beef"},
  "/etc/docker/daemon.json": null}
+== backup-folders
+{"backup-folder": {"path": "/data/backups", "entries": {".": {"kind": "folder", "mode": "2770", "owner": "0:10570"}, "k3s": null}}}
 == items
 {"docker-daemon-json": {"armed": true, "revision": 3, "reverted": "2026-02-11T10:00:00Z undone"}, "mount-options": {"armed": false}}
 == end
@@ -97,6 +99,12 @@ describe("facts", () => {
       items: {
         "docker-daemon-json": { armed: true, revision: 3, reverted: "2026-02-11T10:00:00Z undone" },
         "mount-options": { armed: false },
+      },
+      backupFolders: {
+        "backup-folder": {
+          path: "/data/backups",
+          entries: { ".": { kind: "folder", mode: "2770", owner: "0:10570" }, k3s: null },
+        },
       },
       entryPoint: { sha256: "5a7e", users: { "edge-phase-0": 1, "edge-phase-1": 12 } },
       lease: { owner: "anna@desk pid 4711 edge-phase-1", expiresIn: 1742 },
