@@ -50,6 +50,8 @@ const rules: readonly Rule[] = [
   backupDiskIsAnother,
   backupSchedulesDiffer,
   backedUpWorkloadsExist,
+  backedUpWorkloadsAreKnown,
+  hygieneLooksAtKnownNamespaces,
   rootVolumeNeverShrinks,
   targetSizeFits,
   newDiskIsEmpty,
@@ -318,15 +320,25 @@ function* importedImagesDiffer({ phase0 }: Told) {
 
 function* backupSchedulesDiffer({ phase0 }: Told) {
   const { postgres, redis } = phase0.backups;
+  const runs = Object.entries({ postgres, redis }).flatMap(([which, backup]) =>
+    backup === undefined
+      ? []
+      : (["schedule", "drill"] as const).map((what) => ({ path: [which, what], schedule: backup[what] })),
+  );
   const fields = (schedule: string) => schedule.trim().split(/\s+/).join(" ");
-  if (fields(postgres.schedule) !== fields(redis.schedule)) return;
-  const reason = "is the schedule of the PostgreSQL backup too, and both read the same slow disk; choose another time";
-  yield fault(["phase0", "backups", "redis", "schedule"], redis.schedule, reason);
+  for (const [index, { path, schedule }] of runs.entries()) {
+    const other = runs.slice(0, index).find((run) => fields(run.schedule) === fields(schedule));
+    if (other === undefined) continue;
+    const reason = `is that of \`${other.path.join(".")}\` too, and both read the same slow disk; choose another time`;
+    yield fault(["phase0", "backups", ...path], schedule, reason);
+  }
 }
 
 function* backedUpWorkloadsExist({ workloads, phase0 }: Told) {
   for (const which of ["postgres", "redis"] as const) {
-    const { namespace, workload } = phase0.backups[which];
+    const backup = phase0.backups[which];
+    if (backup === undefined) continue;
+    const { namespace, workload } = backup;
     const path = ["phase0", "backups", which];
     const inNamespace = workloads[namespace];
     if (inNamespace === undefined) {
@@ -336,6 +348,53 @@ function* backedUpWorkloadsExist({ workloads, phase0 }: Told) {
       const reason = `is no workload of \`${namespace}\` under \`workloads\`; ${nearest(workload, Object.keys(inNamespace))}`;
       yield fault([...path, "workload"], workload, reason);
     }
+  }
+}
+
+function* backedUpWorkloadsAreKnown({ workloads, phase0 }: Told) {
+  for (const which of ["postgres", "redis"] as const) {
+    const backup = phase0.backups[which];
+    const workload = backup && workloads[backup.namespace]?.[backup.workload];
+    if (workload === undefined) continue;
+    const name = `\`workloads.${backup?.namespace ?? ""}.${backup?.workload ?? ""}\``;
+    const path = ["phase0", "backups", which, "workload"];
+    if (Object.keys(workload.labels).length === 0) {
+      yield fault(path, backup?.workload, `has no \`labels\` under ${name}: nothing would find its pods`);
+    }
+    if (!/:[^/]+$/.test(workload.image ?? "")) {
+      yield fault(path, backup?.workload, `has no \`image\` with a tag under ${name}: the backup runs the same tools`);
+    }
+  }
+}
+
+function* hygieneLooksAtKnownNamespaces({ workloads, phase0 }: Told) {
+  const { namespace, namespaces, leftovers, deployments } = phase0.podHygiene;
+  const path = ["phase0", "podHygiene"];
+  const known = Object.keys(workloads);
+  for (const [index, name] of namespaces.entries()) {
+    if (known.includes(name)) continue;
+    yield fault([...path, "namespaces", index], name, `is no namespace under \`workloads\`; ${nearest(name, known)}`);
+  }
+  if (namespaces.length > 0 && namespace === undefined) {
+    yield fault([...path, "namespace"], undefined, "is missing: Namespace that the job runs in");
+  }
+  for (const [index, name] of leftovers.entries()) {
+    if (namespaces.length === 0 || namespaces.includes(name.split("/")[0] ?? "")) continue;
+    yield fault([...path, "leftovers", index], name, "is in none of `namespaces`: add its namespace");
+  }
+  const kept = [phase0.backups.postgres?.namespace, phase0.backups.redis?.namespace];
+  if (namespace !== undefined && !kept.includes(namespace)) {
+    const reason = "has no backups (`phase0.backups`): what the job saves before it clears goes beside them";
+    yield fault([...path, "namespace"], namespace, reason);
+  }
+  const all = known.flatMap((each) =>
+    Object.entries(workloads[each] ?? {}).flatMap(([name, { kind }]) =>
+      kind === "Deployment" ? [`${each}/${name}`] : [],
+    ),
+  );
+  for (const [index, name] of deployments.entries()) {
+    if (all.includes(name)) continue;
+    yield fault([...path, "deployments", index], name, `is no Deployment under \`workloads\`; ${nearest(name, all)}`);
   }
 }
 

@@ -22,7 +22,7 @@ export interface UnknownFact {
  * @param phase whose `up` is asked about; without it, a fact blocks if it blocks any phase.
  */
 export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
-  const { host, network, disks, phase0, phase1 } = sections;
+  const { host, cluster, network, disks, phase0, phase1 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
   const facts: (UnknownFact & { value: unknown })[] = [
     {
@@ -38,6 +38,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       what: "Key that the machine's SSH server proves itself by",
       howToFind: "cat /etc/ssh/ssh_host_ed25519_key.pub, at the machine itself",
       blocks: "up",
+    },
+    {
+      value: backedUp(phase0).length > 0 ? cluster.node : "(nothing on the cluster needs it)",
+      key: "cluster.node",
+      what: "Name of the machine's node in Kubernetes",
+      howToFind: "kubectl get nodes",
+      blocks: phase === undefined || phase === 0 ? ("up" as const) : ("nothing" as const),
     },
     {
       value: network.gateway,
@@ -60,6 +67,16 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       howToFind: `lsblk --nodeps --noheadings --output SERIAL /dev/${disk.device}`,
       blocks: written.has(name) ? ("up" as const) : ("nothing" as const),
     })),
+    ...backedUp(phase0).flatMap(({ kind, namespace, ...values }) =>
+      (["user", "password"] as const).map((name) => ({
+        value: values[name]?.key ?? "(none is needed)",
+        key: `phase0.backups.${kind}.${name}.key`,
+        what: `Key that has the ${name} of ${kind}`,
+        // Unlike `get`, it shows no value.
+        howToFind: `kubectl -n ${namespace} describe ${values[name]?.kind.toLowerCase() ?? ""} ${values[name]?.name ?? ""}`,
+        blocks: phase === undefined || phase === 0 ? ("up" as const) : ("nothing" as const),
+      })),
+    ),
     ...phase0.imageImports.map(({ image, id }, index) => ({
       value: id,
       key: `phase0.imageImports[${index}].id`,
@@ -81,6 +98,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
   return deepFreeze(missing);
 }
 
+function backedUp({ backups }: Told["phase0"]) {
+  return (["postgres", "redis"] as const).flatMap((kind) => {
+    const backup = backups[kind];
+    return backup === undefined ? [] : [{ kind, ...backup }];
+  });
+}
+
 /** Disks that phase 1 partitions or makes a physical volume of: what was on them is lost. */
 function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
   return [
@@ -89,4 +113,4 @@ function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
   ];
 }
 
-type Told = DeepReadonly<Pick<Sections, "host" | "network" | "disks" | "phase0" | "phase1">>;
+type Told = DeepReadonly<Pick<Sections, "host" | "cluster" | "network" | "disks" | "phase0" | "phase1">>;

@@ -1,6 +1,15 @@
 import { cidr, ipAddress, ipRange } from "../values/address.ts";
 import { imageReference } from "../values/image.ts";
-import { apiServer, dnsLabel, labelKey, labelValue, localPath, urlPath } from "../values/name.ts";
+import {
+  apiServer,
+  dnsLabel,
+  hostName,
+  kindAndName,
+  labelKey,
+  labelValue,
+  localPath,
+  urlPath,
+} from "../values/name.ts";
 import { cpu, memory } from "../values/quantity.ts";
 import { choice, count, fact, list, named, object, text, textOrNumber } from "./build.ts";
 
@@ -8,6 +17,12 @@ export const cluster = object("The Kubernetes cluster and how the program gets i
   identifier: text(dnsLabel, "Constant name of the cluster: with it a renewed kubeconfig replaces no object."),
   kubeconfigFile: text(localPath, "Kubeconfig of the program's own service account, on this machine."),
   apiServer: text(apiServer, "URL of the Kubernetes API."),
+  node: fact(hostName, "Name of the machine's node in Kubernetes.").default("unknown"),
+  takeOver: list(
+    "Objects that were there before this program and that it may take over: it overwrites what it sets of them, and removes them when it is done.",
+    text(kindAndName, "Kind, and namespace/name."),
+    0,
+  ).default([]),
 });
 
 export const network = object("The local network and the ranges inside the cluster.", {
@@ -23,7 +38,7 @@ export const network = object("The local network and the ranges inside the clust
   ),
 });
 
-const share = (what: string) =>
+export const share = (what: string) =>
   object(what, { cpu: textOrNumber(cpu, "Processor share."), memory: text(memory, "Memory.") });
 
 const workload = object("A workload and what its pods carry.", {

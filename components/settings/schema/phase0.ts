@@ -3,16 +3,31 @@ import * as z from "zod";
 import { duration } from "../values/duration.ts";
 import { imageId, taggedImage } from "../values/image.ts";
 import { sshPublicKey } from "../values/key.ts";
-import { dnsLabel, hostPath, namespacedName, relativePath } from "../values/name.ts";
+import { dataKey, dnsLabel, hostPath, namespacedName, relativePath, urlPath } from "../values/name.ts";
+import { memory } from "../values/quantity.ts";
 import { cronSchedule } from "../values/schedule.ts";
 import { size } from "../values/size.ts";
-import { count, expectedVariant, fact, keysOfOthers, list, object, text } from "./build.ts";
+import { share } from "./cluster.ts";
+import { choice, count, expectedVariant, fact, flag, keysOfOthers, list, named, object, text } from "./build.ts";
 
-const backup = (what: string) =>
+const valueOf = (what: string) =>
+  object(what, {
+    kind: choice("Kind of the object that has it.", ["Secret", "ConfigMap"]),
+    name: text(dnsLabel, "Name of the object, which is there already."),
+    key: fact(dataKey, "Key in it."),
+  });
+
+const backup = (what: string, drill: string) =>
   object(`Backup of ${what}.`, {
     namespace: text(dnsLabel, "Namespace of the workload."),
     workload: text(dnsLabel, "Workload, by its name under `workloads`."),
     schedule: text(cronSchedule, "When it runs, in the time of the machine."),
+    drill: text(cronSchedule, "When the newest backup is restored for a trial, in the time of the machine.").prefault(
+      drill,
+    ),
+    scratch: text(memory, "Most that such a trial may take of the machine's disk.").prefault("10Gi"),
+    user: valueOf("User that the backup logs in as; default: `postgres`.").exactOptional(),
+    password: valueOf("Password; default: none is needed.").exactOptional(),
   });
 
 const percent = (what: string) => count(`Percent ${what}`, 1, 99);
@@ -106,18 +121,42 @@ export const phase0 = object("Phase 0, stabilise.", {
   kubelet: kubelet.prefault({}),
   imageImports: list("Images that K3s is given because no registry has them.", imageImport, 0).default([]),
   buildBenchmark: buildBenchmark.exactOptional(),
-  backups: object("Backups of the databases; not applied yet, but for the disk, which LVM's metadata is kept on.", {
+  backups: object("Backups of the databases and of K3s.", {
     disk: text(dnsLabel, "Disk that the backups are kept on, by its name under `disks`."),
-    retention: text(duration, "How long a backup is kept."),
-    postgres: backup("PostgreSQL"),
-    redis: backup("Redis"),
+    retention: text(duration, "How long a backup is kept; the last one stays."),
+    size: text(memory, "Room that Kubernetes is told of for them.").prefault("50Gi"),
+    lateAfter: text(duration, "Age of the newest backup of a kind at which the system log says so.").prefault("26 h"),
+    drillLateAfter: text(duration, "As `lateAfter`, for the newest trial of restoring one.").prefault("8 days"),
+    k3sHour: count("Hour of the day at which K3s' datastore is saved, in the time of the machine.", 0, 23).default(3),
+    postgres: backup("PostgreSQL", "0 4 * * 0").exactOptional(),
+    redis: backup("Redis", "30 4 * * 0").exactOptional(),
   }),
-  podHygiene: object("What is cleared away on the cluster; not applied yet.", {
-    leftovers: list(
-      "Workloads that nobody needs any more, as namespace/name.",
+  podHygiene: object("What is cleared away on the cluster.", {
+    namespace: text(dnsLabel, "Namespace that the job runs in: one whose databases are backed up.").exactOptional(),
+    namespaces: list("Namespaces that it looks at.", text(dnsLabel, "Namespace."), 0).default([]),
+    image: text(taggedImage, "Image with Python.").prefault("python:3.13-alpine"),
+    schedule: text(cronSchedule, "When it runs, in the time of the machine.").prefault("30 * * * *"),
+    minimumAge: text(duration, "Time since its end after which a pod goes.").prefault("24 h"),
+    dryRun: flag("Only says what would go.").default(false),
+    leftovers: list("Pods that nobody needs any more, as namespace/name.", text(namespacedName, "Namespace/name."), 0),
+    revisionHistoryLimit: count("Old ReplicaSets that a Deployment keeps.", 0, 100),
+    deployments: list(
+      "Deployments that are told to keep no more, as namespace/name.",
       text(namespacedName, "Namespace/name."),
       0,
-    ),
-    revisionHistoryLimit: count("Old ReplicaSets that a Deployment keeps.", 0, 100),
+    ).default([]),
   }),
+  mcpServices: named(
+    "MCP services, by their name.",
+    dnsLabel,
+    object("An MCP service.", {
+      namespace: text(dnsLabel, "Namespace."),
+      image: text(taggedImage, "Image with its tag."),
+      pull: flag("Whether its image comes from a registry; default: K3s was given it.").default(false),
+      port: count("Port that it listens on.", 1, 65535).default(8080),
+      health: text(urlPath, "Path that answers when it is well.").prefault("/health"),
+      requests: share("What its pod is promised."),
+      limits: share("What its pod may use at most."),
+    }),
+  ).default({}),
 });

@@ -42,6 +42,18 @@ export const labelValue = word("a label's value", ["twisterlab"], String.raw`[A-
 /** A Kubernetes object with its namespace, `twisterlab/builder`. */
 export const namespacedName = word("a namespace and a name", ["twisterlab/builder"], `${label}/${label}`);
 
+/** A Kubernetes object with its kind, `Deployment twisterlab/mcp-unified`; of the whole cluster: without a namespace. */
+export const kindAndName = word(
+  "a kind and a name",
+  ["Deployment twisterlab/mcp-unified"],
+  String.raw`[A-Z][A-Za-z]+ (${label}\/)?${label}(\.${label})*`,
+);
+
+/** A key of a Kubernetes Secret or ConfigMap. */
+export const dataKey = word("a key of a Secret or ConfigMap", ["POSTGRES_PASSWORD"], String.raw`[\w.-]+`, {
+  longest: 253,
+});
+
 /** A user of the host, as useradd accepts it. */
 export const userName = word("a user's name", ["twister"], "[a-z_][a-z0-9_-]{0,31}");
 

@@ -57,8 +57,27 @@ describe("facts that are not known yet", () => {
   });
 
   test("no `up` starts without knowing the machine", () => {
-    for (const phase of phases) expect(blocking("as-recorded", phase)).toEqual(always);
-    expect(blocking("as-recorded")).toEqual(always);
+    for (const phase of phases.filter((each) => each > 0)) {
+      expect(blocking("as-recorded", phase)).toEqual(always);
+    }
+    // The backups' disk is bound to a node.
+    expect(blocking("as-recorded", 0)).toEqual([...always, "cluster.node"]);
+    expect(blocking("as-recorded")).toEqual([...always, "cluster.node"]);
+    expect(blocking("sparse", 0)).toEqual(always);
+  });
+
+  test("nor a backup without the key that has the password, which it is told how to find", () => {
+    const site = valid("as-recorded");
+    const password = { kind: "Secret" as const, name: "twisterlab-secrets", key: "unknown" };
+    const { redis, ...others } = site.phase0.backups;
+    const phase0 = { ...site.phase0, backups: { ...others, ...(redis && { redis: { ...redis, password } }) } };
+    const fact = (phase: 0 | 1) => unknownFacts({ ...site, phase0 }, phase).find(({ key }) => key.includes("redis"));
+    expect(fact(0)).toMatchObject({
+      key: "twisterlab-edge:phase0.backups.redis.password.key",
+      howToFind: "kubectl -n twisterlab describe secret twisterlab-secrets",
+      blocks: "up",
+    });
+    expect(fact(1)?.blocks).toBe("nothing");
   });
 
   test("a disk is overwritten only under its serial number", () => {
