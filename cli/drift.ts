@@ -2,26 +2,35 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Table from "cli-table3";
-import type { ReportedItem } from "../components/host/plan.ts";
+import { objectName } from "../components/cluster/ownership.ts";
+import { NOT_READ, type ReportedItem } from "../components/host/plan.ts";
+import { isMapping } from "../components/settings/draft.ts";
+import { show } from "../components/settings/faults.ts";
+import type { Phase } from "../components/settings/stackName.ts";
 import { PLAN_FILE, type PlanFile } from "../phases/planFile.ts";
+import type { Captured } from "./capture.ts";
 import { DRIFT, Failure } from "./failure.ts";
 import { openStack, phaseSite } from "./phase.ts";
+import { refreshFlag } from "./refresh.ts";
+import type { Site } from "./site.ts";
 import { lastLine } from "./stack.ts";
 
 /**
- * Compares every host item of a phase with the host, and prints desired and observed. Changes nothing: it is a preview
- * whose plan is read.
+ * Compares every host item of a phase with the host and every object with the cluster, and prints desired and observed.
+ * Changes nothing: it is a preview whose plan is read.
  * @param json prints the items as JSON instead of a table.
  * @returns 0: all in sync; 20: something differs; 21: nothing differs, but something could not be measured.
  * @throws Failure with Pulumi's own words when the preview fails.
  */
 export async function drift(phase: number, siteName: string, json: boolean): Promise<number> {
   const { site, stack } = phaseSite(phase, siteName);
-  const { blind, items } = await readPlan(site, stack);
+  const { plan, steps } = await readPlan(site, stack, phase as Phase);
+  const { blind, cluster } = plan;
+  const items = [...plan.items, ...objectItems(cluster, steps)];
   if (json) {
     process.stdout.write(`${JSON.stringify({ ...(blind === undefined ? {} : { blind }), items }, null, 2)}\n`);
   } else {
-    print(items, blind);
+    print(items, blind, cluster.blind);
   }
   if (items.some(({ state }) => state === "differs")) {
     return DRIFT.differs;
@@ -29,23 +38,88 @@ export async function drift(phase: number, siteName: string, json: boolean): Pro
   return items.every(({ state }) => state === "in sync") ? DRIFT.inSync : DRIFT.notMeasured;
 }
 
-async function readPlan(site: ReturnType<typeof phaseSite>["site"], stack: string): Promise<PlanFile> {
+/** A host item, or an object on the cluster. */
+type ComparedItem = Pick<ReportedItem, "name" | "state" | "wanted" | "observed" | "notes">;
+
+/** What Pulumi would do to an object, as `preview --json` has it; what stays as it is, is left out there. */
+interface Step {
+  op: string;
+  oldState?: { inputs?: object };
+  newState?: { inputs?: { kind?: string; metadata?: { name: string; namespace?: string } } };
+  detailedDiff?: Record<string, unknown>;
+}
+
+/** The objects of a phase: those that Pulumi would do nothing to are as wanted. */
+function objectItems({ blind, objects }: PlanFile["cluster"], steps: readonly Step[]): ComparedItem[] {
+  const planned = new Map(
+    steps.flatMap((step) => {
+      // Every object is read first; what follows for it has a step of its own.
+      if (step.op === "refresh") {
+        return [];
+      }
+      const { kind, metadata } = step.newState?.inputs ?? {};
+      return kind === undefined || metadata === undefined ? [] : [[objectName({ kind, metadata }), step]];
+    }),
+  );
+  return objects.map((name) => {
+    const step = planned.get(name);
+    if (blind !== undefined) {
+      return { name, state: "not measured", wanted: "as declared", observed: NOT_READ };
+    }
+    if (step === undefined || step.op === "same") {
+      return { name, state: "in sync", wanted: "as declared", observed: "as declared" };
+    }
+    const { oldState, newState, detailedDiff = {} } = step;
+    const values = (inputs: object | undefined): string =>
+      Object.keys(detailedDiff)
+        .map((path) => `${path}: ${show(get(inputs, path)) ?? "not set"}`)
+        .join(", ");
+    return step.op === "create"
+      ? { name, state: "differs", wanted: "as declared", observed: "not there" }
+      : { name, state: "differs", wanted: values(newState?.inputs), observed: values(oldState?.inputs) };
+  });
+}
+
+/** A value by its path, as Pulumi writes paths: `spec.ports[0].port`. */
+function get(value: unknown, path: string): unknown {
+  return path
+    .split(/[.[\]"]+/)
+    .filter((step) => step !== "")
+    .reduce<unknown>(
+      (inner, step) => (isMapping(inner) || Array.isArray(inner) ? inner[step as never] : undefined),
+      value,
+    );
+}
+
+async function readPlan(site: Site, stack: string, phase: Phase): Promise<{ plan: PlanFile; steps: readonly Step[] }> {
   const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-"));
   try {
     const file = join(folder, "plan.json");
     const { pulumi } = await openStack(site, stack, { [PLAN_FILE]: file });
-    const preview = await pulumi.ask(["preview", "--stack", stack, "--non-interactive"]);
+    const refresh = await refreshFlag(site, phase, []);
+    const preview = await pulumi.ask(["preview", "--stack", stack, "--non-interactive", "--json", ...refresh]);
     if (preview.code !== 0) {
-      process.stderr.write(preview.stdout);
-      throw new Failure(`the preview failed, see above: ${lastLine(preview.stderr)}`, preview.code);
+      throw new Failure(`the preview failed: ${wordsOf(preview)}`, preview.code);
     }
-    return JSON.parse(readFileSync(file, "utf8")) as PlanFile;
+    const { steps = [] } = JSON.parse(preview.stdout) as { steps?: Step[] };
+    return { plan: JSON.parse(readFileSync(file, "utf8")) as PlanFile, steps };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function print(items: readonly ReportedItem[], blind: string | undefined): void {
+/** What Pulumi says of its failure: within its JSON, or beside it. */
+function wordsOf({ stdout, stderr }: Captured): string {
+  try {
+    const { diagnostics = [] } = JSON.parse(stdout) as { diagnostics?: { severity: string; message: string }[] };
+    const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message.trim());
+    return errors.length > 0 ? errors.join("\n") : lastLine(stderr);
+  } catch {
+    return lastLine(stderr) || stdout;
+  }
+}
+
+function print(items: readonly ComparedItem[], blind: string | undefined, clusterBlind: string | undefined): void {
   const width = process.stdout.columns > 60 ? process.stdout.columns : 120;
   // The names and states are short; wanted and observed share what is left.
   const names = Math.max(...items.map(({ name }) => name.length), 4) + 2;
@@ -66,6 +140,9 @@ function print(items: readonly ReportedItem[], blind: string | undefined): void 
   const count = (wanted: ReportedItem["state"]): number => items.filter(({ state }) => state === wanted).length;
   process.stdout.write(
     `${count("in sync")} in sync, ${count("differs")} differ, ${count("not measured")} not measured\n` +
-      (blind === undefined ? "" : `Host not read: ${blind}\n`),
+      (blind === undefined ? "" : `Host not read: ${blind}\n`) +
+      (clusterBlind === undefined || !items.some(({ name }) => name.includes(" "))
+        ? ""
+        : `Cluster not read: ${clusterBlind}\n`),
   );
 }

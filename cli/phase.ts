@@ -7,6 +7,7 @@ import { EXIT, Failure } from "./failure.ts";
 import type { HostHold } from "./hostLease.ts";
 import { findPassphrase } from "./passphrase.ts";
 import { engine, type Engine } from "./pulumi.ts";
+import { refreshFlag } from "./refresh.ts";
 import { openSite, stackName, type Site } from "./site.ts";
 import { encryptionSalt } from "./siteFile.ts";
 import { ensureStack } from "./stack.ts";
@@ -28,8 +29,8 @@ export async function runPhase(
     await refuseUnready(site, phase);
   }
   if (verb === "preview" || flags.includes("--preview-only")) {
-    const { pulumi } = await openStack(site, stack);
-    return pulumi.run([verb, "--stack", stack, ...flags]);
+    const [{ pulumi }, refresh] = await Promise.all([openStack(site, stack), refreshFlag(site, phase as Phase, flags)]);
+    return pulumi.run([verb, "--stack", stack, ...(verb === "destroy" ? [] : refresh), ...flags]);
   }
   // Only here: it loads Pulumi's library, which a preview does without on this side.
   const { holdHost } = await import("./hostLease.ts");
@@ -40,7 +41,8 @@ export async function runPhase(
   }
   try {
     // The program takes the host itself, once the person has said yes.
-    return await pulumi.run([verb, "--stack", stack, ...flags]);
+    const refresh = await refreshFlag(site, phase as Phase, flags);
+    return await pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
   } finally {
     await hold.release();
   }

@@ -43,8 +43,21 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
 }
 
 /** Whether a phase has objects on the cluster. */
-function usesCluster({ phase1 }: Site, phase: Phase): boolean {
-  return phase === 1 && phase1.harbor !== undefined;
+export function usesCluster({ phase0, phase1 }: Site, phase: Phase): boolean {
+  const { backups, podHygiene, mcpServices } = phase0;
+  switch (phase) {
+    case 0:
+      return (
+        backups.postgres !== undefined ||
+        backups.redis !== undefined ||
+        podHygiene.deployments.length > 0 ||
+        Object.keys(mcpServices).length > 0
+      );
+    case 1:
+      return phase1.harbor !== undefined;
+    default:
+      return false;
+  }
 }
 
 /** The gaps that `up` is refused for, as lines; empty when nothing is in its way. */

@@ -1,16 +1,20 @@
 import * as pulumi from "@pulumi/pulumi";
+import { BackupFolder } from "../components/host/backupFolder.ts";
+import { BackupLog } from "../components/host/backupLog.ts";
 import { BuildBenchmark } from "../components/host/buildBenchmark.ts";
 import { DiskAlert } from "../components/host/diskAlert.ts";
 import { DiskCleanup } from "../components/host/diskCleanup.ts";
 import { EntryPoint } from "../components/host/entryPoint.ts";
 import { HostAccess } from "../components/host/hostAccess.ts";
 import { JournaldLimit } from "../components/host/journaldLimit.ts";
+import { K3sBackup } from "../components/host/k3sBackup.ts";
 import { K3sImageImport, type ImageImport } from "../components/host/k3sImageImport.ts";
 import { KubeletGarbageCollection } from "../components/host/kubeletGarbageCollection.ts";
 import { LogRotation } from "../components/host/logRotation.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
 import { imageSlug } from "../components/settings/values/image.ts";
-import { withHost, type PhaseOutputs } from "./preparation.ts";
+import { buildPhase0Cluster } from "./phase0Cluster.ts";
+import { withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (0.1 to 0.4), the phase 0 and phase 1 reports.
 const WHY = {
@@ -21,6 +25,9 @@ const WHY = {
   cleanup: "the disk was cleared by hand each time, and with commands that take evidence and data along",
   kubelet: "DiskPressure came back again and again: images are to go before pods are evicted, and by themselves",
   image: "no registry has it, and Kubernetes sees nothing of what Docker has",
+  backupFolder: "a backup on its database's own disk is lost with it",
+  k3sBackup: "without its datastore and its token every object of the cluster is made again by hand",
+  backupLog: "a backup that fails at night is noticed on the day that it is needed",
   build: "builds took 70 minutes and more, and nobody measured one from nothing after the tuning",
 };
 
@@ -31,7 +38,7 @@ const WHY = {
  * Host items run one after the other, as in phase 1.
  */
 export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
-  return withHost(settings, (host) => {
+  return withSite(settings, (host, cluster) => {
     const { phase0, site } = settings;
     const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
 
@@ -97,6 +104,36 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
       return [...before, image];
     }, []);
 
+    const { backups } = phase0;
+    const mount = settings.disks[backups.disk]?.mount ?? "";
+    const path = `${mount}/twisterlab-edge/backups`;
+    const retention = backups.retention.seconds;
+    const folder = new BackupFolder("backup-folder", { mount, path, why: WHY.backupFolder }, host, {
+      dependsOn: images.at(-1) ?? kubelet,
+    });
+    const k3sBackup = new K3sBackup(
+      "k3s-backup",
+      { path, hour: backups.k3sHour, retention, why: WHY.k3sBackup },
+      host,
+      {
+        dependsOn: folder,
+      },
+    );
+    const drilled = (["postgres", "redis"] as const).filter((kind) => backups[kind] !== undefined);
+    const log = new BackupLog(
+      "backup-log",
+      {
+        path,
+        kinds: [...drilled, "k3s"],
+        drilled,
+        maxAge: backups.lateAfter.seconds,
+        maxDrillAge: backups.drillLateAfter.seconds,
+        why: WHY.backupLog,
+      },
+      host,
+      { dependsOn: k3sBackup },
+    );
+
     const benchmark =
       phase0.buildBenchmark &&
       new BuildBenchmark(
@@ -108,14 +145,17 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
           why: WHY.build,
         },
         host,
-        // Last, so that nothing else is working for us.
-        { dependsOn: images.at(-1) ?? kubelet },
+        // Last, so that nothing else is working for us on the host.
+        { dependsOn: log },
       );
+
+    const onCluster = buildPhase0Cluster(settings, cluster, path, log);
 
     return {
       site: site.name,
       importedImages: images.length === 0 ? undefined : images.map(({ report }) => report),
       buildBenchmark: benchmark?.report,
+      ...onCluster,
     };
   });
 }

@@ -1,5 +1,4 @@
 import * as pulumi from "@pulumi/pulumi";
-import { clusterProvider } from "../components/cluster/clusterProvider.ts";
 import { RegistryNamespace, type RegistryNamespaceArgs } from "../components/cluster/registryNamespace.ts";
 import { DataRoot } from "../components/host/dataRoot.ts";
 import { DiskBenchmark } from "../components/host/diskBenchmark.ts";
@@ -10,7 +9,7 @@ import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logica
 import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
-import { withHost, type PhaseOutputs } from "./preparation.ts";
+import { withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
@@ -33,7 +32,7 @@ const WHY = {
  * but for what is protected because it holds data.
  */
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
-  return withHost(settings, (host) => {
+  return withSite(settings, (host, cluster) => {
     const { disks, phase1, rootVolume, secrets, site } = settings;
     let before: pulumi.Resource = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
 
@@ -112,9 +111,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     const namespace =
       phase1.harbor === undefined
         ? undefined
-        : new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings, phase1.harbor), {
-            provider: clusterProvider(settings.cluster),
-          });
+        : new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings, phase1.harbor), cluster.options);
 
     return {
       site: site.name,

@@ -1,12 +1,16 @@
+import { existsSync } from "node:fs";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import {
   applyTarget,
+  expandHome,
   hostConnection,
   observeHost,
   readLoginKey,
   readObserverKey,
 } from "../components/host/connection.ts";
+import { Cluster } from "../components/cluster/cluster.ts";
+import { Ownership, type ClusterLook } from "../components/cluster/ownership.ts";
 import type { Host } from "../components/host/host.ts";
 import { leaseOwner, takeLease } from "../components/host/lease.ts";
 import type { Observation } from "../components/host/observation.ts";
@@ -19,15 +23,15 @@ import { writePlanFile } from "./planFile.ts";
 export type PhaseOutputs = Record<string, unknown>;
 
 /**
- * What every phase does around its resources: observes the host, says what is not known yet, refuses to apply without
- * what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
- * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, when
- *   another run has it, or with all items that cannot be applied to what is there. (`destroy` runs no program: Pulumi takes commands and
- *   connection from the state.)
+ * What every phase does around its resources: observes the host and the cluster, says what is not known yet, refuses to
+ * apply without what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host or a cluster that
+ *   is needed was not read, when another run has the host, or with all items and objects that cannot be applied to what is
+ *   there. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
-export async function withHost(
+export async function withSite(
   settings: Settings,
-  build: (host: Host) => PhaseOutputs | Promise<PhaseOutputs>,
+  build: (host: Host, cluster: Cluster) => PhaseOutputs | Promise<PhaseOutputs>,
 ): Promise<PhaseOutputs> {
   const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
   const gaps = findGaps(settings, settings.phase, settings.givenSecrets, key);
@@ -56,23 +60,45 @@ export async function withHost(
   // Items are carried out as soon as they are declared; none may be before the last one was looked at.
   const looked = Promise.withResolvers<undefined>();
   const connection = hostConnection(settings.host, key);
-  const outputs = await build({
-    connection: applies ? pulumi.all([connection, looked.promise]).apply(([known]) => known) : connection,
-    provider: new command.Provider("host"),
-    observation,
-    keptRevisions,
-    confirmWithin: Math.ceil(settings.safety.confirmWithin.seconds),
-    report,
+  const { identifier, takeOver } = settings.cluster;
+  // The provider knows nobody's home folder.
+  const kubeconfigFile = expandHome(settings.cluster.kubeconfigFile);
+  const ownership = new Ownership({
+    stack: pulumi.getStack(),
+    kubeconfigFile,
+    takeOver,
+    timeout: settings.safety.observeTimeout.seconds,
   });
+  const outputs = await build(
+    {
+      connection: applies ? pulumi.all([connection, looked.promise]).apply(([known]) => known) : connection,
+      provider: new command.Provider("host"),
+      observation,
+      keptRevisions,
+      confirmWithin: Math.ceil(settings.safety.confirmWithin.seconds),
+      report,
+    },
+    new Cluster({ identifier, kubeconfigFile }, ownership, applies ? looked.promise : Promise.resolve()),
+  );
+  const onCluster: ClusterLook = existsSync(kubeconfigFile)
+    ? await ownership.look()
+    : { refusals: [], notes: [], blind: `there is no kubeconfig at ${kubeconfigFile}` };
+  if (applies && onCluster.blind !== undefined && ownership.declared) {
+    throw new pulumi.RunError(`nothing was applied: the cluster was not read: ${onCluster.blind}`);
+  }
   // The preview that an up begins with ends here too; one that is only looked at shows everything.
-  if (report.refusals !== "" && (applies || settings.leaseOwner !== undefined)) {
-    throw new pulumi.RunError(`nothing was applied, because of what is on ${settings.host.name}:\n${report.refusals}`);
+  const refusals = [report.refusals, list(onCluster.refusals)].filter((text) => text !== "").join("\n");
+  if (refusals !== "" && (applies || settings.leaseOwner !== undefined)) {
+    throw new pulumi.RunError(`nothing was applied, because of what is on ${settings.host.name}:\n${refusals}`);
+  }
+  if (applies) {
+    await ownership.takeOver();
   }
   looked.resolve(undefined);
   if (!applies) {
-    void pulumi.log.info(describePlan(settings, observation, report, gaps));
+    void pulumi.log.info(describePlan(settings, observation, ownership.declared ? onCluster : undefined, report, gaps));
     if (settings.planFile !== undefined) {
-      writePlanFile(settings.planFile, observation, report);
+      writePlanFile(settings.planFile, observation, report, onCluster, ownership.objects);
     }
   }
   // Items that the site file leaves out have no outputs; Pulumi would warn of them.
@@ -91,7 +117,13 @@ async function revisionsOfStack(): Promise<Record<string, number>> {
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
-function describePlan(settings: Settings, observation: Observation, report: PlanReport, gaps: Gap[]): string {
+function describePlan(
+  settings: Settings,
+  observation: Observation,
+  cluster: ClusterLook | undefined,
+  report: PlanReport,
+  gaps: Gap[],
+): string {
   const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
   if ("blind" in observation) {
     parts.push(`Host not read: ${observation.blind}. What it has now is not compared.`);
@@ -105,8 +137,19 @@ function describePlan(settings: Settings, observation: Observation, report: Plan
       parts.push(`The host is held by ${owner} for another ${expiresIn} s: up is refused until then.`);
     }
   }
+  if (cluster?.blind !== undefined) {
+    parts.push(`Cluster not read: ${cluster.blind}. Whether anything of these names is there already is not known.`);
+  }
+  if (cluster !== undefined && cluster.refusals.length + cluster.notes.length > 0) {
+    const refused = cluster.refusals.map((refusal) => `up is refused: ${refusal}`);
+    parts.push(`What is on the cluster already:\n${list([...refused, ...cluster.notes])}`);
+  }
   if (gaps.length > 0) {
     parts.push(describeGaps(gaps));
   }
   return parts.join("\n\n");
+}
+
+function list(lines: readonly string[]): string {
+  return lines.map((line) => `  - ${line}`).join("\n");
 }

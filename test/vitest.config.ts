@@ -62,6 +62,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "cluster",
+          include: ["test/cluster/*.test.ts"],
+          globalSetup: "test/cluster/shared.ts",
+          // Until pods run, and on a busy machine.
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "host",
           include: ["test/host/*.test.ts"],
           // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.

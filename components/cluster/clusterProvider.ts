@@ -1,10 +1,11 @@
 import * as kubernetes from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
 
 export interface ClusterAccess {
   /** Constant name of the cluster: without it a renewed kubeconfig could replace every object. */
   identifier: string;
   /** Path of the kubeconfig on the machine that runs Pulumi. */
-  kubeconfigFile: string;
+  kubeconfigFile: pulumi.Input<string>;
 }
 
 /** The one Kubernetes provider of a stack. Default providers are switched off in the site file. */

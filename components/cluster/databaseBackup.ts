@@ -35,6 +35,8 @@ export interface DatabaseBackupArgs {
 interface Kind {
   kind: DatabaseKind;
   port: number;
+  /** Whether the server fetches what is restored from the pod that restores it. */
+  fetchesRestored: boolean;
   /** Environment of the script. */
   environment: (host: string, args: DatabaseBackupArgs) => kubernetes.types.input.core.v1.EnvVar[];
 }
@@ -59,13 +61,30 @@ class DatabaseBackup extends pulumi.ComponentResource {
     const database = new kubernetes.core.v1.Service(
       `${name}-database`,
       {
-        metadata: { name: app, namespace: args.namespace, labels: MANAGED_BY },
+        metadata: {
+          name: app,
+          namespace: args.namespace,
+          labels: MANAGED_BY,
+          // A database that is down is no reason to be without its backup's objects, nor without what comes after them.
+          annotations: { "pulumi.com/skipAwait": "true" },
+        },
         spec: { selector: { ...args.labels }, ports: [{ name: kind.kind, port: kind.port }] },
       },
       { parent: this },
     );
     const reaches = { labels: args.labels, port: kind.port };
     isolated(`${name}-network`, { namespace: args.namespace, app, reaches }, { parent: this });
+    // For the pods that `npm run restore` makes of the job below.
+    isolated(
+      `${name}-restore-network`,
+      {
+        namespace: args.namespace,
+        app: `${kind.kind}-restore`,
+        reaches,
+        ...(kind.fetchesRestored ? { reachedBy: reaches } : {}),
+      },
+      { parent: this },
+    );
     const source = { persistentVolumeClaim: { claimName: args.claim } };
     const job = databaseCronJob(
       name,
@@ -110,6 +129,7 @@ export class RedisBackup extends DatabaseBackup {
 const POSTGRES: Kind = {
   kind: "postgres",
   port: 5432,
+  fetchesRestored: false,
   environment: (host, { user, password }) => [
     { name: "PGHOST", value: host },
     user === undefined ? { name: "PGUSER", value: "postgres" } : valueOf("PGUSER", user),
@@ -120,6 +140,7 @@ const POSTGRES: Kind = {
 const REDIS: Kind = {
   kind: "redis",
   port: 6379,
+  fetchesRestored: true,
   environment: (host, { password }) => [
     { name: "HOST", value: host },
     ...(password === undefined ? [] : [valueOf("REDISCLI_AUTH", password)]),

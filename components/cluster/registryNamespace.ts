@@ -59,7 +59,7 @@ export class RegistryNamespace extends pulumi.ComponentResource {
     new kubernetes.core.v1.ResourceQuota(
       `${name}-quota`,
       {
-        metadata: { name: "budget", namespace: namespace.metadata.name },
+        metadata: { name: "budget", namespace: args.namespace },
         spec: {
           hard: {
             "requests.cpu": args.quota.requestsCpu,
@@ -71,15 +71,15 @@ export class RegistryNamespace extends pulumi.ComponentResource {
           },
         },
       },
-      { parent: this },
+      { parent: this, dependsOn: namespace },
     );
     new kubernetes.core.v1.LimitRange(
       `${name}-defaults`,
       {
-        metadata: { name: "defaults", namespace: namespace.metadata.name },
+        metadata: { name: "defaults", namespace: args.namespace },
         spec: { limits: [{ type: "Container", ...CONTAINER_DEFAULTS }] },
       },
-      { parent: this },
+      { parent: this, dependsOn: namespace },
     );
     this.namespace = namespace.metadata.name;
     this.registerOutputs({ namespace: this.namespace });

@@ -35,8 +35,8 @@ export class Cluster {
     this.#ended = ended;
     this.apiServer = `https://${address}:6443`;
     this.kubeconfig = join(folder, "kubeconfig");
-    // It proves itself by the address that it has on its own network.
-    const authority = `certificate-authority: ${join(folder, "ca.crt")}, tls-server-name: 192.168.0.30`;
+    // It proves itself by a name of its own network.
+    const authority = `certificate-authority: ${join(folder, "ca.crt")}, tls-server-name: kubernetes.default.svc`;
     const text = readFileSync(join(folder, "admin.kubeconfig"), "utf8")
       .replace("https://192.168.0.30:6443", this.apiServer)
       .replace(/certificate-authority: \S+/, authority);
@@ -193,15 +193,26 @@ function remove(folder: string): void {
 
 const CGROUPS = "/sys/fs/cgroup";
 
-/** A control group can only be removed by itself, after those within. */
+/** A control group can only be removed by itself, after those within, and when the last of its processes is really gone. */
 function removeGroups(folder: string): void {
-  if (existsSync(folder)) {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isDirectory()) {
-        removeGroups(join(folder, entry.name));
-      }
+  if (!existsSync(folder)) {
+    return;
+  }
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) {
+      removeGroups(join(folder, entry.name));
     }
-    rmdirSync(folder);
+  }
+  for (let tries = 0; ; tries++) {
+    try {
+      rmdirSync(folder);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EBUSY" || tries === 100) {
+        throw error;
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+    }
   }
 }
 

@@ -1,77 +1,26 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReportedItem } from "../../components/host/plan.ts";
-import { checkout, type Checkout } from "../support/checkout.ts";
+import type { Checkout } from "../support/checkout.ts";
 import { readStandIn, writeStandIn, type StandIn } from "../support/hostStandIn.ts";
-import { SSH_PACKAGES, startSshServer, type SshServer } from "../support/sshServer.ts";
-import { requireSystemPackages } from "../support/systemPackages.ts";
+import type { SshServer } from "../support/sshServer.ts";
+import { MACHINE_ID, startStandInHost, type StandInHost } from "../support/standInHost.ts";
 
-/** A real SSH server in front of a stand-in for the host, which remembers what it is told and changes nothing here. */
+let host: StandInHost;
 let server: SshServer;
 let edge: Checkout;
 let folder: string;
-
-const MACHINE_ID = "0123456789abcdef0123456789abcdef";
+let fresh: StandInHost["fresh"];
 
 beforeAll(async () => {
-  requireSystemPackages(SSH_PACKAGES);
-  folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-host-"));
-  const standIn = join(import.meta.dirname, "../support/hostStandIn.ts");
-  server = await startSshServer({ config: [`ForceCommand ${process.execPath} ${standIn} ${folder}`] });
-
-  edge = checkout();
-  mkdirSync(join(edge.home, ".ssh"));
-  writeFileSync(join(edge.home, ".ssh/id_ed25519"), server.privateKey, { mode: 0o600 });
-  mkdirSync(join(edge.home, ".kube"));
-  writeFileSync(join(edge.home, ".kube/twisterlab-edge.yaml"), KUBECONFIG);
-  edge.edit([
-    [["twisterlab-edge:host", "address"], "127.0.0.1"],
-    [["twisterlab-edge:host", "machineId"], MACHINE_ID],
-    [["twisterlab-edge:host", "ssh", "user"], server.user],
-    [["twisterlab-edge:host", "ssh", "port"], server.port],
-    [["twisterlab-edge:host", "ssh", "hostKey"], server.hostKey.split(" ").slice(0, 2).join(" ")],
-    // A busy machine takes its time; how long a silent host is waited for has a test of its own.
-    [["twisterlab-edge:safety", "observeTimeout"], "60 s"],
-    [["twisterlab-edge:network", "cidr"], "127.0.0.0/24"],
-    [["twisterlab-edge:cluster", "apiServer"], "https://127.0.0.1:1"],
-    [["twisterlab-edge:phase3", "metalLb", "pool"], "127.0.0.100-127.0.0.110"],
-  ]);
+  host = await startStandInHost();
+  ({ server, edge, folder, fresh } = host);
 });
 
-afterAll(async () => {
-  await server.stop();
-  edge.remove();
-  rmSync(folder, { recursive: true, force: true });
-});
-
-/** A cluster where nobody listens. */
-const KUBECONFIG = `apiVersion: v1
-kind: Config
-clusters: [{ name: edge, cluster: { server: "https://127.0.0.1:1" } }]
-users: [{ name: edge, user: {} }]
-contexts: [{ name: edge, context: { cluster: edge, user: edge } }]
-current-context: edge
-`;
+afterAll(() => host.stop());
 
 const GIB = 2 ** 30;
-
-/** A host where nothing was applied yet. */
-function fresh(change: Partial<StandIn> = {}): void {
-  writeStandIn(folder, {
-    machineId: MACHINE_ID,
-    rootVolume: 100 * GIB,
-    options: { fstab: "defaults", live: "rw,relatime" },
-    files: {
-      "/etc/docker/daemon.json": { mode: "644", owner: "root:root", content: '{"log-driver": "local"}', shown: true },
-    },
-    items: {},
-    entryPoint: undefined,
-    leaseOwner: undefined,
-    ...change,
-  });
-}
 
 /** Something happens to the host that nobody told it to us. */
 function change(edit: (host: StandIn) => void): void {

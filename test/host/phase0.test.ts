@@ -5,6 +5,16 @@ import { phaseStory } from "./support/phaseStory.ts";
 /** An image that only the host's Docker has. */
 const MCP = "twisterlab/mcp-unified:dev";
 const UNITS = "/etc/systemd/system";
+const BACKUPS = "/twisterlab/data-warehouse/twisterlab-edge/backups";
+
+/** Makes a datastore as K3s has it, which the stand-in for it has not. */
+const K3S_STORE = [
+  "import sqlite3",
+  'store = sqlite3.connect("/var/lib/rancher/k3s/server/db/state.db")',
+  'store.execute("create table kine (id integer primary key, name text)")',
+  'store.execute("insert into kine (name) values (1)")',
+  "store.commit()",
+].join("; ");
 
 phaseStory(
   {
@@ -16,6 +26,9 @@ phaseStory(
     ],
     prepare: `
       docker tag edge/busybox:1 ${MCP}
+      install -d /var/lib/rancher/k3s/server/db
+      echo K10secret > /var/lib/rancher/k3s/server/token
+      python3 -c '${K3S_STORE}'
       mkdir /srv/mcp
       printf 'FROM edge/busybox:1\\nRUN echo built > /built\\n' > /srv/mcp/Dockerfile`,
     effects: [
@@ -26,6 +39,9 @@ phaseStory(
       ["k3s crictl images --output json", /"docker\.io\/twisterlab\/mcp-unified:dev"/],
       [`ctr -n k8s.io images ls name==docker.io/${MCP}`, /io\.cri-containerd\.pinned=pinned/],
       ["docker images --quiet twisterlab-edge/build-benchmark", /^$/],
+      [`stat --format '%a %u:%g' ${BACKUPS} ${BACKUPS}/k3s`, /^2770 0:10570\n700 0:0$/],
+      [`systemctl start twisterlab-edge-k3s-backup && ls ${BACKUPS}/k3s`, /^k3s-\d{8}T\d{6}Z$/],
+      ["systemctl start twisterlab-edge-backup-log && grep -c 'k3s backup ok' /var/log/twisterlab-backup.log", /^1$/],
     ],
     byHand: {
       "entry-point": "echo '# a remark' >> /usr/local/sbin/twisterlab-edge",
@@ -41,6 +57,12 @@ phaseStory(
       "disk-cleanup-service": `echo '# a remark' >> ${UNITS}/twisterlab-edge-disk-cleanup.service`,
       "disk-cleanup-timer": `rm ${UNITS}/twisterlab-edge-disk-cleanup.timer`,
       "kubelet-yaml": "echo '# a remark' >> /etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+      "backup-folder": `chmod 755 ${BACKUPS}`,
+      "k3s-backup-service": `rm ${UNITS}/twisterlab-edge-k3s-backup.service`,
+      "k3s-backup-timer": "systemctl stop twisterlab-edge-k3s-backup.timer",
+      "backup-log-service": `chmod 600 ${UNITS}/twisterlab-edge-backup-log.service`,
+      "backup-log-timer": "systemctl disable --now --quiet twisterlab-edge-backup-log.timer",
+      "backup-log-rotation": "rm /etc/logrotate.d/twisterlab-edge-backup",
       "k3s-image-twisterlab-mcp-unified-dev": `ctr -n k8s.io images rm docker.io/${MCP} > /dev/null`,
     },
     takenOut: { change: [["twisterlab-edge:phase0", "diskCleanup"], undefined], place: "disk cleanup" },

@@ -96,6 +96,14 @@ function describe(host: StandIn, key: string): string {
   const group = { vg_name: "ubuntu-vg", vg_size: GROUP, vg_free: GROUP - host.rootVolume, vg_extent_size: 4194304 };
   const volume = { vg_name: "ubuntu-vg", lv_name: "ubuntu-lv", lv_size: host.rootVolume, lv_layout: "linear" };
   const root = { target: "/", source: "/dev/mapper/x", fstype: "ext4", options: host.options.live };
+  const backups = {
+    target: "/twisterlab/data-warehouse",
+    source: "/dev/sdc1",
+    fstype: "ext4",
+    options: "rw",
+    size: 1,
+    used: 0,
+  };
   const fstab = { mode: "644", owner: "root:root", content: `/dev/x / ext4 ${host.options.fstab} 0 1\n`, shown: true };
   const files = Object.entries({ ...host.files, "/etc/fstab": fstab }).map(([path, file]) => [
     path,
@@ -111,7 +119,7 @@ function describe(host: StandIn, key: string): string {
     `== machine-id\n${host.machineId}`,
     `== volume-groups\n${JSON.stringify({ report: [{ vg: [{ ...group, vg_missing_pv_count: 0 }] }] })}`,
     `== logical-volumes\n${JSON.stringify({ report: [{ lv: [volume] }] })}`,
-    `== mounts\n${JSON.stringify({ filesystems: [{ ...root, size: host.rootVolume, used: 1 }] })}`,
+    `== mounts\n${JSON.stringify({ filesystems: [{ ...root, size: host.rootVolume, used: 1 }, backups] })}`,
     `== files\n${JSON.stringify({ ...absent, ...Object.fromEntries(files) })}`,
     `== items\n${JSON.stringify(host.items)}`,
     ...(host.leaseOwner === undefined

@@ -58,6 +58,9 @@ export async function managedBox({
     [["twisterlab-edge:safety", "observeTimeout"], "60 s"],
     // Nothing of Kubernetes runs in the box.
     [["twisterlab-edge:phase1", "harbor"], undefined],
+    [["twisterlab-edge:phase0", "backups", "postgres"], undefined],
+    [["twisterlab-edge:phase0", "backups", "redis"], undefined],
+    [["twisterlab-edge:phase0", "podHygiene"], { leftovers: [], revisionHistoryLimit: 3 }],
     ...Object.entries(box.serials).map(
       ([name, serial]) => [["twisterlab-edge:disks", name, "serial"], serial] as [string[], unknown],
     ),

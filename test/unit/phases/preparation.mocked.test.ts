@@ -10,7 +10,7 @@ import type { Observation } from "../../../components/host/observation.ts";
 import type { ItemPlan } from "../../../components/host/plan.ts";
 import { loadSettings } from "../../../components/settings/index.ts";
 import type { PlanFile } from "../../../phases/planFile.ts";
-import { withHost } from "../../../phases/preparation.ts";
+import { withSite } from "../../../phases/preparation.ts";
 import { FROZEN_SITE_FILE, record, siteConfig, type Program } from "../../support/mocks.ts";
 import { blind, fileFact, seen } from "../../support/observed.ts";
 import { generateKey } from "../../support/sshServer.ts";
@@ -23,6 +23,7 @@ let folder: string;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-preparation-"));
+  writeFileSync(join(folder, "kubeconfig"), "");
   writeFileSync(join(folder, "id_ed25519"), generateKey().privateKey, { mode: 0o600 });
   vi.mocked(takeLease).mockResolvedValue();
 });
@@ -40,10 +41,13 @@ async function phase(observation: Observation, program: Program = {}, plan?: Ite
   const config = siteConfig(FROZEN_SITE_FILE, (all) => {
     const host = all["twisterlab-edge:host"] as { ssh: Record<string, unknown>; machineId: string };
     host.machineId = "0123456789abcdef0123456789abcdef";
+    const phase0 = all["twisterlab-edge:phase0"] as { backups: { redis: { password: { key: string } } } };
+    phase0.backups.redis.password.key = "REDIS_PASSWORD";
+    Object.assign(all["twisterlab-edge:cluster"] ?? {}, { kubeconfigFile: join(folder, "kubeconfig"), node: "edge" });
     Object.assign(host.ssh, { keyFile: join(folder, "id_ed25519"), hostKey: HOST_KEY });
   });
   return record({ stack: "edge-phase-0", config, ...program }, () =>
-    withHost(loadSettings(), (host) => {
+    withSite(loadSettings(), (host) => {
       const file = { path: "/etc/motd", content: "hello\n", why: "people read it" };
       new HostFile("motd", { ...file, ...(plan === undefined ? {} : { plan }) }, host);
       return { site: "edge", left: undefined };
@@ -124,7 +128,7 @@ describe("a preview", () => {
   test("shows notes on what nobody declared", async () => {
     vi.mocked(observeHost).mockResolvedValue(inSync);
     const { messages } = await record({ stack: "edge-phase-0", config: siteConfig() }, () =>
-      withHost(loadSettings(), (host) => {
+      withSite(loadSettings(), (host) => {
         const plan = {
           state: "in sync",
           sentence: "is",
@@ -161,6 +165,7 @@ describe("the plan file", () => {
           revision: 5,
         },
       ],
+      cluster: { objects: [] },
     });
     expect(statSync(join(folder, "plan.json")).mode & 0o777).toBe(0o600);
   });

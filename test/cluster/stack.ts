@@ -1,0 +1,127 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { inject } from "vitest";
+import { capture, type Captured } from "../../cli/capture.ts";
+import type { McpServiceArgs } from "../../components/cluster/mcpService.ts";
+import type { PodHygieneArgs } from "../../components/cluster/podHygiene.ts";
+import type { RevisionHistoryArgs } from "../../components/cluster/revisionHistory.ts";
+import { ensureToolchain } from "../../toolchain/index.ts";
+
+/** A component with its arguments, all of them plain values. */
+export type DeclaredComponent =
+  | { component: "McpService"; name: string; args: McpServiceArgs }
+  | { component: "PodHygiene"; name: string; args: PodHygieneArgs }
+  | { component: "RevisionHistory"; name: string; args: RevisionHistoryArgs };
+
+/** What the program in `program/` makes. */
+export interface Declared {
+  kubeconfigFile: string;
+  components: readonly DeclaredComponent[];
+}
+
+const PROJECT = resolve(import.meta.dirname, "../..");
+const PROGRAM = join(import.meta.dirname, "program");
+const STACK = "test";
+
+/** A stack of the real engine on the shared cluster, with a state of its own. */
+export class Stack {
+  readonly #pulumi: string;
+  readonly #folder: string;
+  #declared: readonly DeclaredComponent[] = [];
+
+  private constructor(pulumi: string, folder: string) {
+    this.#pulumi = pulumi;
+    this.#folder = folder;
+  }
+
+  static async make(): Promise<Stack> {
+    const { pulumi } = await ensureToolchain();
+    const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-stack-"));
+    const stack = new Stack(pulumi, folder);
+    mkdirSync(join(folder, "state"));
+    writeFileSync(stack.#config, "config:\n  pulumi:disable-default-providers: ['*']\n");
+    // This command takes no other file for the configuration than one beside the project's.
+    cpSync(join(PROGRAM, "Pulumi.yaml"), join(folder, "Pulumi.yaml"));
+    succeeded(await stack.#run(["stack", "init", STACK, "--no-select"], folder));
+    return stack;
+  }
+
+  /** What is there after the next `up`. */
+  declare(...components: readonly DeclaredComponent[]): void {
+    this.#declared = components;
+  }
+
+  /** Makes it. @throws Error with everything that was said, when that fails. */
+  async up(): Promise<string> {
+    return succeeded(await this.tryUp());
+  }
+
+  /** As `up`, for what is to fail. */
+  tryUp(): Promise<Captured> {
+    return this.#change("up");
+  }
+
+  /** @throws Error with the plan, when another `up` would change anything. */
+  async nothingToDo(): Promise<void> {
+    succeeded(await this.#run(["preview", "--expect-no-changes", "--diff", ...this.#options]));
+  }
+
+  /** Removes what it has made. @throws Error with everything that was said, when that fails. */
+  async destroy(): Promise<string> {
+    return succeeded(await this.#change("destroy"));
+  }
+
+  /** Forgets it; what is there still ends with the cluster. */
+  forget(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #config(): string {
+    return join(this.#folder, `Pulumi.${STACK}.yaml`);
+  }
+
+  get #options(): string[] {
+    return ["--stack", STACK, "--config-file", this.#config];
+  }
+
+  #change(verb: "up" | "destroy"): Promise<Captured> {
+    return this.#run([verb, "--yes", "--skip-preview", ...this.#options]);
+  }
+
+  #run(words: readonly string[], folder = PROGRAM): Promise<Captured> {
+    const declared: Declared = { kubeconfigFile: inject("cluster").kubeconfig, components: this.#declared };
+    const env = {
+      ...process.env,
+      // The language host is beside the engine; Node.js 24 is in the project.
+      PATH: [dirname(this.#pulumi), join(PROJECT, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
+      PULUMI_BACKEND_URL: pathToFileURL(join(this.#folder, "state")).href,
+      PULUMI_CONFIG_PASSPHRASE: "",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      DECLARED: JSON.stringify(declared),
+    };
+    return capture(this.#pulumi, [...words, "--non-interactive"], { cwd: folder, env });
+  }
+}
+
+/** Runs kubectl on the shared cluster as a user who may do everything. @throws Error with what it complained of. */
+export async function kubectl(words: readonly string[], input?: object): Promise<string> {
+  return succeeded(await tryKubectl(words, input));
+}
+
+/** As `kubectl`, for what may fail; `input` is given as a manifest, with `-f -` among the words. */
+export function tryKubectl(words: readonly string[], input?: object): Promise<Captured> {
+  const { kubernetes, kubeconfig } = inject("cluster");
+  return capture(kubernetes, ["kubectl", "--kubeconfig", kubeconfig, ...words], {
+    cwd: PROJECT,
+    ...(input === undefined ? {} : { input: JSON.stringify(input) }),
+  });
+}
+
+function succeeded({ code, stdout, stderr }: Captured): string {
+  if (code !== 0) {
+    throw new Error(`${stdout}\n${stderr}`.trim());
+  }
+  return stdout;
+}
