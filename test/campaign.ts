@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { ensureImage } from "./host/box/image.ts";
-import { EVERY_COMMAND } from "./support/hostScripts.ts";
+import { EVERY_COMMAND, EVERY_ITEM } from "./support/hostScripts.ts";
 import { runVitest, total } from "./support/vitest.ts";
 
 // `npm run test:campaign`: what takes hours. Words after `--` go to the fault campaign, see test/host/campaign/faults.ts.
@@ -18,8 +18,9 @@ tell("== the host's scripts, killed before every command");
 process.env[EVERY_COMMAND] = "1";
 const scripts = await runVitest("scripts", { live: true });
 
-tell("== backups of real databases");
-const databases = await runVitest("databases", { live: true });
+tell("== a virtual EdgeServer, each item of each phase");
+process.env[EVERY_ITEM] = "1";
+const stories = await runVitest("host", { live: true });
 
 tell("== a virtual EdgeServer, the long tests");
 const host = await runVitest("campaign", { live: true });
@@ -35,7 +36,7 @@ const faults = await new Promise<number>((settle, reject) => {
 });
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
-const runs = [scripts, databases, host];
+const runs = [scripts, stories, host];
 const { passed, failed, skipped, skippedNames } = total(runs);
 for (const name of skippedNames) {
   tell(`skipped: ${name}`);

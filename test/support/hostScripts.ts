@@ -69,6 +69,9 @@ const { uid, gid } = userInfo();
 /** The owner of files that whoever runs the tests can make. */
 export const OWNER = `${uid}:${gid}`;
 
+/** Environment variable with which a phase's story on a virtual EdgeServer takes every item, and is interrupted. */
+export const EVERY_ITEM = "TWISTERLAB_TEST_EVERY_ITEM";
+
 /** Environment variable: where it is set, `killedBeforeEachCommand` means every single one. */
 export const EVERY_COMMAND = "TWISTERLAB_TEST_EVERY_COMMAND";
 
