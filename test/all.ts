@@ -25,12 +25,15 @@ const scripts = await runVitest("scripts", { live: true });
 tell("== the real engine, plugins and SSH");
 const engine = await runVitest("engine", { live: true });
 
+tell("== backups of real databases");
+const databases = await runVitest("databases", { live: true });
+
 tell("== a virtual EdgeServer");
 // Built here, with its progress shown, and not by the first test that needs it.
 await ensureImage({ say: tell });
 const host = await runVitest("host", { live: true });
 
-const runs = [scripts, engine, host];
+const runs = [scripts, engine, databases, host];
 const { passed, skipped, skippedNames, ...tests } = total([quick.unit, ...runs]);
 
 tell(`== done in ${Math.round((Date.now() - started) / 1000)} s`);

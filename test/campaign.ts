@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { ensureToolchain } from "../toolchain/index.ts";
+import { ensureNode } from "./cluster/build.ts";
 import { ensureImage } from "./host/box/image.ts";
 import { EVERY_COMMAND, EVERY_ITEM } from "./support/hostScripts.ts";
 import { runVitest, total } from "./support/vitest.ts";
@@ -17,6 +18,10 @@ await ensureImage({ say: tell });
 tell("== the host's scripts, killed before every command");
 process.env[EVERY_COMMAND] = "1";
 const scripts = await runVitest("scripts", { live: true });
+
+tell("== a real cluster");
+await ensureNode(tell);
+const cluster = await runVitest("cluster", { live: true });
 
 tell("== a virtual EdgeServer, each item of each phase");
 process.env[EVERY_ITEM] = "1";
@@ -36,7 +41,7 @@ const faults = await new Promise<number>((settle, reject) => {
 });
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
-const runs = [scripts, stories, host];
+const runs = [scripts, cluster, stories, host];
 const { passed, failed, skipped, skippedNames } = total(runs);
 for (const name of skippedNames) {
   tell(`skipped: ${name}`);
