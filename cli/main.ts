@@ -1,5 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import type { DatabaseKind } from "./clusterJob.ts";
 import { EXIT, Failure } from "./failure.ts";
+import type { RestoreOptions } from "./restore.ts";
 
 /**
  * The commands people learn. Those about a phase take it as argument, and all of them `--site`; of preview, up and destroy,
@@ -46,6 +48,31 @@ export async function main(words: string[]): Promise<number> {
     });
 
   program
+    .command("drill")
+    .description("restore the newest backups into servers of their own, compare, and print the evidence")
+    .argument("[database]", "postgres or redis; default: both", parseDatabase)
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .action(async (kind: DatabaseKind | undefined, options: { site: string }) => {
+      refuseSwallowedFlags("drill");
+      const { drill } = await import("./drill.ts");
+      exitCode = await drill(kind, options.site);
+    });
+
+  program
+    .command("restore")
+    .description("restore a backup into the database itself; asks on a terminal")
+    .argument("<database>", "postgres or redis", parseDatabase)
+    .option("--from <backup>", "which one, or newest; without it, lists them")
+    .option("--overwrite", "also where there is data already, which is kept under another name")
+    .option("--yes", "do not ask")
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .action(async (kind: DatabaseKind, { site, ...options }: { site: string } & RestoreOptions) => {
+      refuseSwallowedFlags("restore");
+      const { restore } = await import("./restore.ts");
+      exitCode = await restore(kind, site, options);
+    });
+
+  program
     .command("secrets")
     .description("generate the secrets that are missing and write them encrypted into the site file")
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
@@ -87,6 +114,13 @@ function parsePhase(word: string): number {
   return Number(word);
 }
 
+function parseDatabase(word: string): DatabaseKind {
+  if (word !== "postgres" && word !== "redis") {
+    throw new InvalidArgumentError("Backups are made of postgres and of redis.");
+  }
+  return word;
+}
+
 /** Flags that change what is applied, or where. npm takes them for its own when `--` is forgotten, and says nothing. */
 const WEIGHTY = [
   "site",
@@ -98,6 +132,8 @@ const WEIGHTY = [
   "preview_only",
   "diff",
   "break_lease",
+  "from",
+  "overwrite",
 ];
 
 function refuseSwallowedFlags(verb: string): void {

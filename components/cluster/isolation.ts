@@ -2,26 +2,30 @@ import * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { jobLabels, MANAGED_BY } from "./labels.ts";
 
+/** Pods, and a TCP port. */
+interface Peer {
+  labels: Readonly<Record<string, string>>;
+  port: number;
+}
+
 export interface IsolationArgs {
   namespace: string;
   /** The job whose pods are meant. */
   app: string;
   /** The one place that they may reach; default: none. */
-  reaches?: { labels: Readonly<Record<string, string>>; port: number };
+  reaches?: Peer;
+  /** The pods that may reach them, and the port of theirs; default: none. */
+  reachedBy?: Peer;
 }
 
-/** A network policy for the pods of a job: nobody reaches them, and they reach no more than they must. */
+/** A network policy for the pods of a job: they reach, and are reached by, nobody but those who must. */
 export function isolated(
   name: string,
-  { namespace, app, reaches }: IsolationArgs,
+  { namespace, app, reaches, reachedBy }: IsolationArgs,
   opts: pulumi.CustomResourceOptions,
 ): kubernetes.networking.v1.NetworkPolicy {
-  const egress = reaches && [
-    {
-      to: [{ podSelector: { matchLabels: { ...reaches.labels } } }],
-      ports: [{ protocol: "TCP", port: reaches.port }],
-    },
-  ];
+  const peers = ({ labels }: Peer) => [{ podSelector: { matchLabels: { ...labels } } }];
+  const ports = ({ port }: Peer) => [{ protocol: "TCP", port }];
   return new kubernetes.networking.v1.NetworkPolicy(
     name,
     {
@@ -29,7 +33,8 @@ export function isolated(
       spec: {
         podSelector: { matchLabels: jobLabels(app) },
         policyTypes: ["Ingress", "Egress"],
-        ...(egress === undefined ? {} : { egress }),
+        ...(reaches === undefined ? {} : { egress: [{ to: peers(reaches), ports: ports(reaches) }] }),
+        ...(reachedBy === undefined ? {} : { ingress: [{ from: peers(reachedBy), ports: ports(reachedBy) }] }),
       },
     },
     opts,

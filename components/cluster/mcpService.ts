@@ -103,11 +103,24 @@ export class McpService extends pulumi.ComponentResource {
       },
       { parent: this, customTimeouts },
     );
+    // The provider (4.25) sometimes takes what it knew of a Deployment before an update for what has come of it, and is done
+    // at once. A second look begins when it knows the update, and is taken anew with each one.
+    const confirmed = new kubernetes.apps.v1.DeploymentPatch(
+      `${name}-confirm`,
+      {
+        metadata: {
+          name: args.name,
+          namespace: args.namespace,
+          annotations: { "twisterlab-edge/confirmed": pulumi.interpolate`${deployment.metadata.generation}` },
+        },
+      },
+      { parent: this, customTimeouts, deletedWith: deployment },
+    );
     new kubernetes.core.v1.Service(
       `${name}-service`,
       { metadata, spec: { selector, ports: [{ name: "http", port, targetPort: "http" }] } },
       // It would wait for pods that answer as well, and say nothing of why they do not.
-      { parent: this, customTimeouts, dependsOn: [deployment] },
+      { parent: this, customTimeouts, dependsOn: [confirmed] },
     );
     new kubernetes.policy.v1.PodDisruptionBudget(
       `${name}-budget`,

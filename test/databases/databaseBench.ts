@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect } from "vitest";
 import { requireSystemPackages, systemCommandPath } from "../support/systemPackages.ts";
 
@@ -39,6 +39,7 @@ export interface RunRecord {
   ageSeconds?: number;
   bytes?: number;
   restoreSeconds?: number;
+  task?: string;
 }
 
 /**
@@ -125,7 +126,7 @@ export class DatabaseBench {
 
   /** Takes all backups and records away. */
   clear(): void {
-    for (const name of [...this.whole(), "runs", "drills"]) {
+    for (const name of [...this.whole(), ...this.savedBefore(), "runs", "drills"]) {
       rmSync(join(this.backups, name), { recursive: true, force: true });
     }
   }
@@ -156,6 +157,32 @@ export class DatabaseBench {
   /** Restores the newest backup of that kind, and compares. */
   drill(kind: "postgres" | "redis"): Ran {
     return this.script(`${kind}Drill.sh`, { RECORDS: join(this.backups, "drills"), SCRATCH: this.at("scratch") });
+  }
+
+  /** Restores a backup into the server that the environment reaches; functions as for `script`. */
+  restore(
+    kind: "postgres" | "redis",
+    environment: Readonly<Record<string, string>>,
+    { from = "newest", overwrite = false, functions = "" } = {},
+  ): Ran {
+    const words = { FROM: from, ...(overwrite ? { OVERWRITE: "1" } : {}) };
+    const address = { POD_IP: "127.0.0.1", POD_PORT: String(this.#port(99)) };
+    return this.script(`${kind}Restore.sh`, { ...environment, ...words, ...address }, functions);
+  }
+
+  /** Has the manifest of a damaged backup vouch for it, as if it had been saved like that. */
+  vouchFor(file: string): void {
+    this.succeed(
+      `sum=$(sha256sum ${file} | cut -c 1-64) && size=$(wc -c < ${file}) && ` +
+        `sed -i "s/\\"sha256\\":\\"[0-9a-f]*/\\"sha256\\":\\"$sum/; s/\\"bytes\\":[0-9]*/\\"bytes\\":$size/" ${dirname(file)}/manifest.json`,
+    );
+  }
+
+  /** Names of what restores have saved before they changed a server, oldest first. */
+  savedBefore(): string[] {
+    return readdirSync(this.backups)
+      .filter((name) => name.startsWith("before-restore-"))
+      .sort();
   }
 
   /** Names of the whole backups, oldest first. */
@@ -195,7 +222,7 @@ export class DatabaseBench {
   /** A Redis server with a password, on a port of its own. @returns the environment that reaches it. */
   redis(name: string, password: string): Record<string, string> {
     const data = this.at(`servers/${name}`);
-    const port = String(20_000 + (process.pid % 10_000));
+    const port = String(this.#port(this.#stops.length));
     // By a file: a command line is no place for a password.
     this.succeed(
       `mkdir ${data} && printf 'requirepass "%s"\nrepl-diskless-sync-delay 0\n' '${password}' > ${data}.conf`,
@@ -214,6 +241,11 @@ export class DatabaseBench {
       stop();
     });
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A port that no other process's tests use. */
+  #port(number: number): number {
+    return 20_000 + (process.pid % 100) * 100 + number;
   }
 
   #give(): void {

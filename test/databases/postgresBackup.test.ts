@@ -213,15 +213,6 @@ describe("the drill", () => {
     return stderr;
   }
 
-  /** As if the manifest had been written for the damaged file. */
-  function vouchedFor(file: string): void {
-    const folder = join(file, "..");
-    bench.succeed(
-      `sum=$(sha256sum ${file} | cut -c 1-64) && size=$(wc -c < ${file}) && ` +
-        `sed -i "s/\\"sha256\\":\\"[0-9a-f]*/\\"sha256\\":\\"$sum/; s/\\"bytes\\":[0-9]*/\\"bytes\\":$size/" ${folder}/manifest.json`,
-    );
-  }
-
   test.each([
     ["at 0", () => 0],
     ["after a byte", () => 1],
@@ -250,7 +241,7 @@ describe("the drill", () => {
     expect(
       damaged((file) => {
         bench.succeed(`gzip -dc ${file} | sed '/^1234\t/d' | gzip > ${file}.new && mv ${file}.new ${file}`);
-        vouchedFor(file);
+        bench.vouchFor(file);
       }),
     ).toMatch(/restored otherwise than it was saved: app public\.t/);
   });
@@ -261,7 +252,7 @@ describe("the drill", () => {
         bench.succeed(
           `gzip -dc ${file} | sed 's/^CREATE VIEW/CREATE VIEEW/' | gzip > ${file}.new && mv ${file}.new ${file}`,
         );
-        vouchedFor(file);
+        bench.vouchFor(file);
       }),
     ).toMatch(/cannot be restored: .*syntax error/);
   });

@@ -13,7 +13,7 @@ export interface StandInHost {
   /** Folder of the stand-in, see hostStandIn.ts. */
   readonly folder: string;
   /** From now on it is a host where nothing was applied yet, but for `change`. */
-  fresh(change?: Partial<StandIn>): void;
+  readonly fresh: (change?: Partial<StandIn>) => void;
   stop(): Promise<void>;
 }
 

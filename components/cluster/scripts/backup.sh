@@ -15,12 +15,14 @@ fail() {
   exit 1
 }
 
+UNSAID="a command failed: the log of the pod has its words"
+
 # begin FOLDER: begins a run that works in that folder. From here on its end is recorded, however it comes about.
 begin() {
   started=$(date -u +%Y%m%dT%H%M%SZ)
   began=$(date +%s)
   work=$1
-  reason="a command failed: the log of the pod has its words"
+  reason=$UNSAID
   facts=""
   trap 'ended $?' EXIT
   trap 'reason="it was told to end"; exit 143' TERM INT
@@ -46,9 +48,13 @@ ended() {
 
 # record OK SENTENCE: a line of JSON; `facts` is the end of it, each with a comma before it.
 record() {
+  local line
+  line=$(printf '{"kind":"%s","started":"%s","seconds":%d,"ok":%s,"sentence":"%s"%s}' \
+    "$KIND" "$started" "$(($(date +%s) - began))" "$1" "$(escaped "$2")" "$facts")
+  # Kubernetes keeps it with the pod: whoever has started this one asks there.
+  [ ! -w /dev/termination-log ] || printf '%s\n' "$line" > /dev/termination-log
   [ -d "$RECORDS" ] || return 0
-  printf '{"kind":"%s","started":"%s","seconds":%d,"ok":%s,"sentence":"%s"%s}\n' \
-    "$KIND" "$started" "$(($(date +%s) - began))" "$1" "$(escaped "$2")" "$facts" > "$RECORDS/.$KIND-$started"
+  printf '%s\n' "$line" > "$RECORDS/.$KIND-$started"
   mv "$RECORDS/.$KIND-$started" "$RECORDS/$KIND-$started.json"
 }
 
@@ -73,9 +79,9 @@ need_room() {
   [ "$free" -ge "$(($1 * 2 / 1024))" ] || fail "$free KiB are free in $BACKUPS; the backup takes up to $(($1 / 1024)), and as much must stay free"
 }
 
-# finish FILE SERVER_VERSION SENTENCE: gives the backup its name.
+# finish FILE SERVER_VERSION SENTENCE [PREFIX]: gives the backup its name. One with a prefix is none of those that grow old.
 finish() {
-  local file=$1 version=$2 checksum name=$KIND-$started
+  local file=$1 version=$2 checksum name=${4-}$KIND-$started
   checksum=$(sha256_of "$work/$file")
   printf '{"kind":"%s","started":"%s","seconds":%d,"file":"%s","bytes":%d,"sha256":"%s","serverVersion":"%s","contents":"%s","contentsSha256":"%s"}\n' \
     "$KIND" "$started" "$(($(date +%s) - began))" "$file" "$(bytes_of "$work/$file")" "$checksum" "$(escaped "$version")" \
@@ -114,12 +120,23 @@ remove_old() {
   find "$RECORDS" -name "$KIND-*.json" -mtime +90 -exec rm -f {} +
 }
 
-# newest_backup: its folder.
-newest_backup() {
-  local folder
-  folder=$(backups | tail -n 1)
-  [ -n "$folder" ] || fail "there is no backup in $BACKUPS"
-  echo "$folder"
+# What a restore saves of the server before it changes it has this before its name: it is never the newest backup, which
+# the restore may be asked for when it is repeated.
+BEFORE=before-restore-
+
+# choose_backup NAME: sets `folder` and `name` to those of a backup of this kind; `newest` is a name, too.
+choose_backup() {
+  case $1 in
+    newest)
+      folder=$(backups | tail -n 1)
+      [ -n "$folder" ] || fail "there is no backup in $BACKUPS"
+      ;;
+    */*) fail "$1 is not the name of a backup" ;;
+    "$KIND"-* | "$BEFORE$KIND"-*) folder=$BACKUPS/$1 ;;
+    *) fail "$1 is no backup of $KIND" ;;
+  esac
+  name=${folder##*/}
+  [ -f "$folder/manifest.json" ] || fail "there is no backup $name; these are there: $(backups | sed 's/.*[/]//' | tr '\n' ' ')"
 }
 
 # check_backup FOLDER: what it says of itself is true.
@@ -142,4 +159,37 @@ age_of() {
   local time=${1##*-}
   # As BusyBox reads it, too.
   echo "$(($(date +%s) - $(date -u -d "$(echo "$time" | sed 's/\(....\)\(..\)\(..\)T\(..\)\(..\)\(..\)Z/\1-\2-\3 \4:\5:\6/')" +%s)))"
+}
+
+# in_words SECONDS
+in_words() {
+  if [ "$1" -ge 172800 ]; then
+    echo "$(($1 / 86400)) days"
+  elif [ "$1" -ge 7200 ]; then
+    echo "$(($1 / 3600)) h"
+  elif [ "$1" -ge 120 ]; then
+    echo "$(($1 / 60)) min"
+  else
+    echo "$1 s"
+  fi
+}
+
+# older VERSION OTHER: whether it comes before the other, by the first two numbers of each.
+older() {
+  awk -v one="$1" -v other="$2" 'BEGIN {
+    split(one, a, ".")
+    split(other, b, ".")
+    exit !(a[1] + 0 < b[1] + 0 || a[1] + 0 == b[1] + 0 && a[2] + 0 < b[2] + 0)
+  }'
+}
+
+# begin_restore: what the ways back have in common before they ask the server. Sets `folder`, `name` and `facts`.
+begin_restore() {
+  local age
+  facts=',"task":"restore"'
+  choose_backup "$FROM"
+  age=$(age_of "$name")
+  facts="$facts,\"backup\":\"$name\",\"ageSeconds\":$age,\"bytes\":$(manifest "$folder" bytes)"
+  check_backup "$folder"
+  echo "$KIND: $name is as its manifest says; it is $(in_words "$age") old, and what was written since is not in it"
 }

@@ -36,6 +36,14 @@ contents_of_dump() {
     }'
 }
 
+# databases_of_dump: from standard input, a dump of pg_dumpall, the names of the databases that it makes, as it has them.
+databases_of_dump() {
+  awk '
+    copying { copying = $0 != "\\."; next }
+    /^COPY .* FROM stdin;$/ { copying = 1; next }
+    match($0, /^CREATE DATABASE ("([^"]|"")*"|[^ "]+) WITH /) { print substr($0, 17, RLENGTH - 22) }'
+}
+
 # described CONTENTS: in words.
 described() {
   awk -F '\t' '
@@ -44,4 +52,21 @@ described() {
       for (name in databases) count++
       printf "%d tables with %d rows in %d databases", tables, rows, count
     }' "$1"
+}
+
+# same_contents NAME SAVED RESTORED: fails unless both files say the same.
+same_contents() {
+  local different
+  ! cmp -s "$2" "$3" || return 0
+  different=$(awk -F '\t' 'NR == FNR { restored[$0]; next } !($0 in restored) { print $1, $2 }' "$3" "$2")
+  [ -n "$different" ] || different="there is more than was saved"
+  fail "$1 was restored otherwise than it was saved: $(echo "$different" | head -n 5)"
+}
+
+# A database that the server has for as long as a restore takes: what is in the others then is neither old nor new.
+UNFINISHED=twisterlab_restore
+
+# unfinished_restore: what it says of itself; nothing when there is none.
+unfinished_restore() {
+  psql -XAtqc "select coalesce(shobj_description(oid, 'pg_database'), 'just begun') from pg_database where datname = '$UNFINISHED'"
 }

@@ -8,6 +8,9 @@ export PGDATABASE=postgres PGCONNECT_TIMEOUT=10
 RECORDS=$BACKUPS/runs
 begin "$BACKUPS/.unfinished-$KIND"
 version=$(server_version) || fail "the server at $PGHOST does not answer $PGUSER"
+# Half of a restore would be the newest backup, and in the end the only one.
+unfinished=$(unfinished_restore)
+[ -z "$unfinished" ] || fail "a restore ($unfinished) is under way or did not end: repeat it with --overwrite, or keep what is there with DROP DATABASE $UNFINISHED"
 # A dump is smaller than its databases, which have indices as well, and a compressed one more so.
 need_room "$(psql -XAtqc 'select sum(pg_database_size(oid)) from pg_database')"
 

@@ -8,8 +8,7 @@ here=$(dirname "$0")
 export PGUSER=twisterlab_drill PGHOST=$SCRATCH/drill PGDATABASE=postgres PGDATA=$SCRATCH/drill/data
 
 begin "$SCRATCH/drill"
-folder=$(newest_backup)
-name=${folder##*/}
+choose_backup newest
 facts=",\"backup\":\"$name\",\"ageSeconds\":$(age_of "$name"),\"bytes\":$(manifest "$folder" bytes)"
 check_backup "$folder"
 
@@ -28,11 +27,7 @@ gzip -dc "$folder/dump.sql.gz" | psql -X --quiet --set=ON_ERROR_STOP=1 > /dev/nu
 restored_in=$(($(date +%s) - began))
 
 pg_dumpall --no-password | contents_of_dump > "$work/contents.tsv" || fail "what was restored cannot be read"
-if ! cmp -s "$folder/contents.tsv" "$work/contents.tsv"; then
-  different=$(awk -F '\t' 'NR == FNR { restored[$0]; next } !($0 in restored) { print $1, $2 }' "$work/contents.tsv" "$folder/contents.tsv")
-  [ -n "$different" ] || different="there is more than was saved"
-  fail "$name was restored otherwise than it was saved: $(echo "$different" | head -n 5)"
-fi
+same_contents "$name" "$folder/contents.tsv" "$work/contents.tsv"
 facts="$facts,\"restoreSeconds\":$restored_in,\"serverVersion\":\"$(escaped "$(server_version)")\""
 reason="$name was restored in $restored_in s and has what was saved: $(described "$folder/contents.tsv")"
 echo "$KIND: $reason"
