@@ -38,6 +38,7 @@ const IMAGES: readonly TestImage[] = [
     environment: { PGDATA: "/var/lib/postgresql/data" },
   },
   { names: ["docker.io/library/redis:7-alpine"], entrypoint: ["redis-server"] },
+  { names: ["docker.io/library/python:3.13-alpine"], entrypoint: ["python3"] },
   {
     names: ["docker.io/twisterlab/mcp-unified:dev", "docker.io/twisterlab/mcp-unified:2026-02-08"],
     entrypoint: ["python3", "/usr/local/bin/server.py"],

@@ -1,5 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inject } from "vitest";
@@ -8,6 +7,7 @@ import type { McpServiceArgs } from "../../components/cluster/mcpService.ts";
 import type { PodHygieneArgs } from "../../components/cluster/podHygiene.ts";
 import type { RevisionHistoryArgs } from "../../components/cluster/revisionHistory.ts";
 import { ensureToolchain } from "../../toolchain/index.ts";
+import { abandonedFolders, ownedFolder } from "../support/ownedFolder.ts";
 
 /** A component with its arguments, all of them plain values. */
 export type DeclaredComponent =
@@ -24,6 +24,7 @@ export interface Declared {
 const PROJECT = resolve(import.meta.dirname, "../..");
 const PROGRAM = join(import.meta.dirname, "program");
 const STACK = "test";
+const PREFIX = "twisterlab-edge-stack-";
 
 /** A stack of the real engine on the shared cluster, with a state of its own. */
 export class Stack {
@@ -38,7 +39,8 @@ export class Stack {
 
   static async make(): Promise<Stack> {
     const { pulumi } = await ensureToolchain();
-    const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-stack-"));
+    abandonedFolders(PREFIX).forEach(remove);
+    const folder = ownedFolder(PREFIX);
     const stack = new Stack(pulumi, folder);
     mkdirSync(join(folder, "state"));
     writeFileSync(stack.#config, "config:\n  pulumi:disable-default-providers: ['*']\n");
@@ -63,9 +65,9 @@ export class Stack {
     return this.#change("up");
   }
 
-  /** @throws Error with the plan, when another `up` would change anything. */
+  /** Compares with what is on the cluster, as our commands do. @throws Error with the plan, when `up` would change anything. */
   async nothingToDo(): Promise<void> {
-    succeeded(await this.#run(["preview", "--expect-no-changes", "--diff", ...this.#options]));
+    succeeded(await this.#run(["preview", "--refresh", "--expect-no-changes", "--diff", ...this.#options]));
   }
 
   /** Removes what it has made. @throws Error with everything that was said, when that fails. */
@@ -75,7 +77,7 @@ export class Stack {
 
   /** Forgets it; what is there still ends with the cluster. */
   forget(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    remove(this.#folder);
   }
 
   get #config(): string {
@@ -103,6 +105,10 @@ export class Stack {
     };
     return capture(this.#pulumi, [...words, "--non-interactive"], { cwd: folder, env });
   }
+}
+
+function remove(folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
 }
 
 /** Runs kubectl on the shared cluster as a user who may do everything. @throws Error with what it complained of. */
