@@ -26,8 +26,8 @@ export interface K3sBackupArgs extends Reason {
  *    `gzip --decompress < state.db.gz > /var/lib/rancher/k3s/server/db/state.db`. No `state.db-wal` or `-shm` beside it.
  * 4. `systemctl start k3s`. Pods come back as they were then; volumes are not in this backup.
  *
- * With embedded etcd there is `snapshot.gz` in place of `state.db.gz`: instead of step 3, unpack it to /root/snapshot, and
- * `k3s server --cluster-reset --cluster-reset-restore-path=/root/snapshot`, which ends by itself.
+ * With embedded etcd there is `snapshot.gz` in place of `state.db.gz`: instead of step 3, unpack it to /var/tmp/snapshot, and
+ * `k3s server --cluster-reset --cluster-reset-restore-path=/var/tmp/snapshot`, which ends by itself.
  */
 export class K3sBackup extends pulumi.ComponentResource {
   /** Folder of the backups of K3s. */
