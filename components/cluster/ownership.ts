@@ -89,7 +89,7 @@ export class Ownership {
 
   /** Everything that is to be there, as people call it. */
   get objects(): string[] {
-    return [...this.#declared, ...this.#patched].map(objectName);
+    return [...new Set([...this.#declared, ...this.#patched].map(objectName))];
   }
 
   /** Looks for everything that was declared so far. Never throws: not to see is a result. */
@@ -146,7 +146,9 @@ export class Ownership {
 
   async #ask(): Promise<Finding[]> {
     const api = await this.#open();
-    const [declared, patched] = [this.#declared, this.#patched];
+    const declared = this.#declared;
+    const made = new Set(declared.map(objectName));
+    const patched = this.#patched.filter((object) => !made.has(objectName(object)));
     const own = new Set(declared.flatMap(({ kind, metadata }) => (kind === "Namespace" ? [metadata.name] : [])));
     const namespaces = new Set(declared.flatMap(({ metadata: { namespace } }) => namespace ?? []));
     return Promise.all([

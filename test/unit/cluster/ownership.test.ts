@@ -125,6 +125,10 @@ describe("a look", () => {
     expect((await wanting().look()).refusals).toEqual([
       "Namespace twisterlab is not there, and is not this program's to make",
     ]);
+    const own = wanting();
+    declare(own, { name: "redis-drill", namespace: "twisterlab" }, "kubernetes:batch/v1:CronJobPatch");
+    expect(own.objects).toEqual(["CronJob twisterlab/redis-drill"]);
+    expect((await own.look()).refusals).toHaveLength(1);
     const patch = wanting([], 30, "kubernetes:batch/v1:CronJobPatch");
     expect((await patch.look()).refusals).toContain(
       "CronJob twisterlab/redis-drill is not there, and is not this program's to make",
