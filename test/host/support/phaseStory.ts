@@ -60,7 +60,7 @@ export function phaseStory(
   describe("a fresh host", () => {
     test("differs in every item, and is not changed by the preview that says so", async () => {
       const before = await fingerprint(edge);
-      const preview = await edge.succeed("preview", phase);
+      const preview = await measuredPreview(edge, phase);
       expect(counted(preview)).toEqual([expect.stringMatching(/^\d+ to create$/)]);
       expect(states(preview)).toEqual(["differs"]);
       expect(await fingerprint(edge)).toBe(before);
@@ -106,7 +106,7 @@ export function phaseStory(
 
     test("has nothing to do the second time; a preview of a managed host changes nothing on it", async () => {
       const before = await fingerprint(edge);
-      const preview = await edge.succeed("preview", phase);
+      const preview = await measuredPreview(edge, phase);
       expect(counted(preview)).toEqual([]);
       expect(preview).toMatch(/\d+ unchanged/);
       expect(states(preview)).toEqual(["in sync"]);
@@ -120,7 +120,7 @@ export function phaseStory(
   describe("what somebody changed by hand", () => {
     test("shows as drift, item by item", async () => {
       await edge.read(Object.values(byHand).join("\n"));
-      const { code, items } = await edge.drift(phase);
+      const { code, items } = await measuredDrift(edge, phase);
       expect(code).toBe(20);
       const differing = items.filter(({ state }) => state === "differs").map(({ name }) => name);
       expect(differing.sort()).toEqual(Object.keys(byHand).sort());
@@ -128,7 +128,7 @@ export function phaseStory(
 
     test("is mended by up", async () => {
       await edge.succeed("up", phase, "--skip-preview");
-      const { code, items } = await edge.drift(phase);
+      const { code, items } = await measuredDrift(edge, phase);
       expect(items.filter(({ state }) => state !== "in sync")).toEqual([]);
       expect(code).toBe(0);
     });
@@ -151,6 +151,27 @@ export function phaseStory(
       expect(Object.keys(old).filter((place) => now[place] !== old[place])).toEqual(stays);
     });
   });
+}
+
+/** Looks that a machine emulated in software gets for answering all that it is asked, while others keep this one busy. */
+const LOOKS = 3;
+
+async function measuredPreview(edge: ManagedBox, phase: number): Promise<string> {
+  for (let look = 1; ; look++) {
+    const preview = await edge.succeed("preview", phase);
+    if (look === LOOKS || !states(preview).includes("not measured")) {
+      return preview;
+    }
+  }
+}
+
+async function measuredDrift(edge: ManagedBox, phase: number): ReturnType<ManagedBox["drift"]> {
+  for (let look = 1; ; look++) {
+    const drift = await edge.drift(phase);
+    if (look === LOOKS || !drift.items.some(({ state }) => state === "not measured")) {
+      return drift;
+    }
+  }
 }
 
 /** What Pulumi counts at the end of a preview, or of an update, beside `29 unchanged`. */
