@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { MANAGED_BY } from "./labels.ts";
@@ -50,71 +51,76 @@ export class McpService extends pulumi.ComponentResource {
     const metadata = { name: args.name, namespace: args.namespace, labels };
     const limit = `${UPDATE_LIMIT}s`;
     const customTimeouts = { create: limit, update: limit, delete: limit };
-    const deployment = new kubernetes.apps.v1.Deployment(
-      `${name}-deployment`,
-      {
-        metadata,
+    const spec = {
+      replicas,
+      revisionHistoryLimit: 3,
+      progressDeadlineSeconds: UPDATE_LIMIT - 60,
+      // Ready once is not enough: one that dies of its first request has not come up.
+      minReadySeconds: 10,
+      // One goes before another comes, also where there is only one: the node has no memory to spare, and what the kubelet
+      // would evict for it could be a database. Not `Recreate`: the provider takes the moment in which there is neither
+      // the old one nor the new one for the end of the update.
+      strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      selector: { matchLabels: selector },
+      template: {
+        metadata: { labels },
         spec: {
-          replicas,
-          revisionHistoryLimit: 3,
-          progressDeadlineSeconds: UPDATE_LIMIT - 60,
-          // Ready once is not enough: one that dies of its first request has not come up.
-          minReadySeconds: 10,
-          // One goes before another comes, also where there is only one: the node has no memory to spare, and what the kubelet
-          // would evict for it could be a database. Not `Recreate`: the provider takes the moment in which there is neither
-          // the old one nor the new one for the end of the update.
-          strategy: { type: "RollingUpdate", rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
-          selector: { matchLabels: selector },
-          template: {
-            metadata: { labels },
-            spec: {
-              automountServiceAccountToken: false,
-              securityContext: {
-                runAsNonRoot: true,
-                runAsUser: USER,
-                runAsGroup: USER,
-                seccompProfile: { type: "RuntimeDefault" },
-              },
-              containers: [
-                {
-                  name: args.name,
-                  image: args.image,
-                  imagePullPolicy: args.pullPolicy,
-                  ports: [{ name: "http", containerPort: port }],
-                  // Its user has no home, and nothing but /tmp can be written to.
-                  env: [{ name: "HOME", value: "/tmp" }, ...(args.environment ?? [])],
-                  resources: { requests: args.requests, limits: args.limits },
-                  startupProbe: { ...probe(health, 3), failureThreshold: STARTUP / 3 },
-                  readinessProbe: probe(health, 10),
-                  livenessProbe: probe(health, 20),
-                  terminationMessagePolicy: "FallbackToLogsOnError",
-                  securityContext: {
-                    allowPrivilegeEscalation: false,
-                    readOnlyRootFilesystem: true,
-                    capabilities: { drop: ["ALL"] },
-                  },
-                  volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
-                },
-              ],
-              volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
-            },
+          automountServiceAccountToken: false,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: USER,
+            runAsGroup: USER,
+            seccompProfile: { type: "RuntimeDefault" },
           },
+          containers: [
+            {
+              name: args.name,
+              image: args.image,
+              imagePullPolicy: args.pullPolicy,
+              ports: [{ name: "http", containerPort: port }],
+              // Its user has no home, and nothing but /tmp can be written to.
+              env: [{ name: "HOME", value: "/tmp" }, ...(args.environment ?? [])],
+              resources: { requests: args.requests, limits: args.limits },
+              startupProbe: { ...probe(health, 3), failureThreshold: STARTUP / 3 },
+              readinessProbe: probe(health, 10),
+              livenessProbe: probe(health, 20),
+              terminationMessagePolicy: "FallbackToLogsOnError",
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ["ALL"] },
+              },
+              volumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
+            },
+          ],
+          volumes: [{ name: "tmp", emptyDir: { sizeLimit: "64Mi" } }],
         },
       },
+    };
+    const deployment = new kubernetes.apps.v1.Deployment(
+      `${name}-deployment`,
+      { metadata, spec },
       { parent: this, customTimeouts },
     );
     // The provider (4.25) sometimes takes what it knew of a Deployment before an update for what has come of it, and is done
-    // at once. A second look begins when it knows the update, and is taken anew with each one.
+    // at once. A second look begins when it knows the update, and is taken whenever there is something else to look at.
     const confirmed = new kubernetes.apps.v1.DeploymentPatch(
       `${name}-confirm`,
       {
         metadata: {
           name: args.name,
           namespace: args.namespace,
-          annotations: { "twisterlab-edge/confirmed": pulumi.interpolate`${deployment.metadata.generation}` },
+          annotations: { "twisterlab-edge/confirmed": pulumi.jsonStringify(spec).apply(digest) },
         },
       },
-      { parent: this, customTimeouts, deletedWith: deployment },
+      {
+        parent: this,
+        customTimeouts,
+        dependsOn: [deployment],
+        deletedWith: deployment,
+        // What it sees of the Deployment is kept in the state, secrets in its environment and all.
+        additionalSecretOutputs: ["metadata", "spec"],
+      },
     );
     new kubernetes.core.v1.Service(
       `${name}-service`,
@@ -144,4 +150,9 @@ export class McpService extends pulumi.ComponentResource {
 /** A probe that three times in a row must fail, with a machine in mind that is busy: its answer may take 5 s. */
 function probe(path: string, periodSeconds: number): kubernetes.types.input.core.v1.Probe {
   return { httpGet: { path, port: "http" }, periodSeconds, timeoutSeconds: 5, failureThreshold: 3 };
+}
+
+/** A short text that is another one for every other content. */
+function digest(content: string): string {
+  return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }

@@ -37,7 +37,8 @@ export class RevisionHistory extends pulumi.ComponentResource {
           metadata: { name: called, namespace, annotations: PATCH },
           spec: { revisionHistoryLimit: args.limit },
         },
-        { parent: this },
+        // The engine keeps all of a Deployment that it has patched, and others may have written a password into theirs.
+        { parent: this, additionalSecretOutputs: ["metadata", "spec"] },
       );
     }
     this.registerOutputs({});

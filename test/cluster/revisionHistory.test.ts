@@ -6,6 +6,10 @@ const NAMESPACE = "history-test";
 /** How long what the cluster does by itself may take, on a busy machine. */
 const SOON = { timeout: 60_000, interval: 300 };
 
+/** What nobody should write into a Deployment, and somebody has. */
+const PASSWORD = "s3cret-of-somebody";
+const WITH_PASSWORD = ["sh", "-c", "exec sleep 2147483647", PASSWORD];
+
 let stack: Stack;
 /** What was there before the program came, by name. */
 const before: Record<string, Seen> = {};
@@ -13,7 +17,7 @@ const before: Record<string, Seen> = {};
 beforeAll(async () => {
   await kubectl(["create", "namespace", NAMESPACE]);
   await apply("silent", {});
-  await apply("outspoken", { revisionHistoryLimit: 7 });
+  await apply("outspoken", { revisionHistoryLimit: 7 }, WITH_PASSWORD);
   await apply("ill", {}, ["false"]);
   await apply("others", {});
   // Old ReplicaSets without a pod: five, beside the one that counts.
@@ -121,6 +125,13 @@ describe("Deployments that others have made", () => {
     await stack.nothingToDo();
   });
 
+  test("keep their passwords: the state has none that somebody has written into theirs", async () => {
+    const words = ["--namespace", NAMESPACE, "get", "deployment", "outspoken", "--output=yaml"];
+    expect(await kubectl(words)).toContain(PASSWORD);
+    expect(stack.kept).toContain(`${NAMESPACE}/outspoken`);
+    expect(stack.kept).not.toContain(PASSWORD);
+  });
+
   test("keep so many old ReplicaSets, the newest", async () => {
     await expect.poll(replicaSets, SOON).toEqual(["3", "4", "5", "6"]);
   });
@@ -147,7 +158,7 @@ describe("Deployments that others have made", () => {
     const { spec, ...rest } = await see("outspoken");
     expect({ ...rest, spec: { ...spec, revisionHistoryLimit: 7 } }).toEqual(before["outspoken"]);
     expect(spec.revisionHistoryLimit).toBe(10);
-    await apply("outspoken", { revisionHistoryLimit: 7 });
+    await apply("outspoken", { revisionHistoryLimit: 7 }, WITH_PASSWORD);
     expect(await see("outspoken")).toEqual(before["outspoken"]);
     expect(await see("old")).toEqual(before["old"]);
   });

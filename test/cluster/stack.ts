@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { inject } from "vitest";
@@ -55,24 +55,30 @@ export class Stack {
     this.#declared = components;
   }
 
-  /** Makes it. @throws Error with everything that was said, when that fails. */
+  /** Makes it, from what is on the cluster, as our commands do. @throws Error with everything that was said, when that fails. */
   async up(): Promise<string> {
     return succeeded(await this.tryUp());
   }
 
   /** As `up`, for what is to fail. */
   tryUp(): Promise<Captured> {
-    return this.#change("up");
+    return this.#run(["up", "--refresh", "--yes", "--skip-preview", ...this.#options]);
   }
 
-  /** Compares with what is on the cluster, as our commands do. @throws Error with the plan, when `up` would change anything. */
+  /** @throws Error with the plan, when `up` would change anything. */
   async nothingToDo(): Promise<void> {
     succeeded(await this.#run(["preview", "--refresh", "--expect-no-changes", "--diff", ...this.#options]));
   }
 
   /** Removes what it has made. @throws Error with everything that was said, when that fails. */
   async destroy(): Promise<string> {
-    return succeeded(await this.#change("destroy"));
+    return succeeded(await this.#run(["destroy", "--yes", "--skip-preview", ...this.#options]));
+  }
+
+  /** Everything that the engine has kept of it so far: state, history, and their copies. */
+  get kept(): string {
+    const files = globSync("state/.pulumi/**/*.json*", { cwd: this.#folder });
+    return files.map((file) => readFileSync(join(this.#folder, file), "utf8")).join("\n");
   }
 
   /** Forgets it; what is there still ends with the cluster. */
@@ -86,10 +92,6 @@ export class Stack {
 
   get #options(): string[] {
     return ["--stack", STACK, "--config-file", this.#config];
-  }
-
-  #change(verb: "up" | "destroy"): Promise<Captured> {
-    return this.#run([verb, "--yes", "--skip-preview", ...this.#options]);
   }
 
   #run(words: readonly string[], folder = PROGRAM): Promise<Captured> {
