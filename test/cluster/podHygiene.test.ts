@@ -85,13 +85,9 @@ beforeAll(async () => {
   await kubectl(["--namespace", WORK, "rollout", "status", "deployment/web", "--timeout=120s"]);
   await makeEvicted("evicted-of-web", "2026-02-08T03:00:00Z");
   await give("evicted-of-web", (await list(WORK, "replicasets", "app=web"))[0]);
-  for (const [namespace, name] of [
-    [WORK, "completed"],
-    [WORK, "failed"],
-    [OTHER, "completed"],
-  ] as const) {
-    await ended(namespace, name);
-  }
+  await ended(WORK, "completed");
+  await ended(OTHER, "completed");
+  await ended(WORK, "failed", "Failed");
   await kubectl(["--namespace", WORK, "wait", "--for=condition=complete", "job/finished", "--timeout=120s"]);
   elsewhere = await everythingElsewhere();
 });
@@ -162,8 +158,9 @@ async function makePod(namespace: string, name: string, script: string, changed:
   await create({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, spec });
 }
 
-async function ended(namespace: string, name: string): Promise<void> {
-  const condition = "--for=jsonpath={.status.containerStatuses[0].state.terminated}";
+async function ended(namespace: string, name: string, phase = "Succeeded"): Promise<void> {
+  // A little later than its last container.
+  const condition = `--for=jsonpath={.status.phase}=${phase}`;
   await kubectl(["--namespace", namespace, "wait", condition, `pod/${name}`, "--timeout=120s"]);
 }
 
