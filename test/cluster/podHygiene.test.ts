@@ -396,10 +396,13 @@ sys.exit(podHygiene.Run(os.environ).everything())
 `;
   const settings = { NAMESPACES: RUNS, LEFTOVERS: "", MINIMUM_AGE: "0", PYTHONDONTWRITEBYTECODE: "1" };
   await start("changed", settings, ["python3", "-u", "-c", slow]);
-  await expect.poll(() => existsSync(join(saved(RUNS, "changing"), "main.log")), SOON).toBe(true);
+  const log = async () => (await tryKubectl(["--namespace", RUNS, "logs", "job/changed"])).stdout;
+  await expect
+    .poll(async () => (existsSync(join(saved(RUNS, "changing"), "main.log")) ? "saved" : await log()), SOON)
+    .toBe("saved");
   await kubectl(["--namespace", RUNS, "annotate", "pod", "changing", "somebody=looks-at-it"]);
-  const { succeeded, log } = await finish("changed");
-  expect(log).toMatch(
+  const { succeeded, log: said } = await finish("changed");
+  expect(said).toMatch(
     new RegExp(`^stays, it has changed in the meantime: Pod ${RUNS}/changing: Succeeded, .*\n0 gone, 0 failed\n$`),
   );
   expect(succeeded).toBe(true);
