@@ -30,18 +30,20 @@ export async function runPhase(
   }
   if (verb === "preview" || flags.includes("--preview-only")) {
     const [{ pulumi }, refresh] = await Promise.all([openStack(site, stack), refreshFlag(site, phase as Phase, flags)]);
-    return pulumi.run([verb, "--stack", stack, ...(verb === "destroy" ? [] : refresh), ...flags]);
+    return pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
   }
   // Only here: it loads Pulumi's library, which a preview does without on this side.
   const { holdHost } = await import("./hostLease.ts");
   const hold = holdHost(site, stack);
-  const { pulumi } = await openStack(site, stack, hold.environment);
+  const [{ pulumi }, refresh] = await Promise.all([
+    openStack(site, stack, hold.environment),
+    refreshFlag(site, phase as Phase, flags),
+  ]);
   if (verb === "destroy") {
-    return destroy(pulumi, hold, stack, flags);
+    return destroy(pulumi, hold, stack, [...refresh, ...flags]);
   }
   try {
     // The program takes the host itself, once the person has said yes.
-    const refresh = await refreshFlag(site, phase as Phase, flags);
     return await pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
   } finally {
     await hold.release();

@@ -111,7 +111,11 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     const namespace =
       phase1.harbor === undefined
         ? undefined
-        : new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings, phase1.harbor), cluster.options);
+        : new RegistryNamespace("registry-namespace", registryNamespaceArgs(settings, phase1.harbor), {
+            ...cluster.options,
+            // A cluster that does not answer keeps no item of the host from being applied.
+            dependsOn: benchmark ?? before,
+          });
 
     return {
       site: site.name,

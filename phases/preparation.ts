@@ -25,9 +25,8 @@ export type PhaseOutputs = Record<string, unknown>;
 /**
  * What every phase does around its resources: observes the host and the cluster, says what is not known yet, refuses to
  * apply without what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
- * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host or a cluster that
- *   is needed was not read, when another run has the host, or with all items and objects that cannot be applied to what is
- *   there. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
+ * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, when
+ *   another run has the host, or with all items and objects that cannot be applied to what is there. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
  */
 export async function withSite(
   settings: Settings,
@@ -83,16 +82,16 @@ export async function withSite(
   const onCluster: ClusterLook = existsSync(kubeconfigFile)
     ? await ownership.look()
     : { refusals: [], notes: [], blind: `there is no kubeconfig at ${kubeconfigFile}` };
-  if (applies && onCluster.blind !== undefined && ownership.declared) {
-    throw new pulumi.RunError(`nothing was applied: the cluster was not read: ${onCluster.blind}`);
-  }
   // The preview that an up begins with ends here too; one that is only looked at shows everything.
   const refusals = [report.refusals, list(onCluster.refusals)].filter((text) => text !== "").join("\n");
   if (refusals !== "" && (applies || settings.leaseOwner !== undefined)) {
     throw new pulumi.RunError(`nothing was applied, because of what is on ${settings.host.name}:\n${refusals}`);
   }
-  if (applies) {
-    await ownership.takeOver();
+  if (applies && onCluster.blind !== undefined && ownership.declared) {
+    // The disk that keeps K3s from starting may be what this run is to mend.
+    void pulumi.log.warn(
+      `The cluster was not read: ${onCluster.blind}. The host's items are applied; an object that is to be made or changed fails.`,
+    );
   }
   looked.resolve(undefined);
   if (!applies) {
@@ -138,7 +137,9 @@ function describePlan(
     }
   }
   if (cluster?.blind !== undefined) {
-    parts.push(`Cluster not read: ${cluster.blind}. Whether anything of these names is there already is not known.`);
+    parts.push(
+      `Cluster not read: ${cluster.blind}. Whether anything of these names is there already is not known: up applies the host's items, and looks again before it makes an object.`,
+    );
   }
   if (cluster !== undefined && cluster.refusals.length + cluster.notes.length > 0) {
     const refused = cluster.refusals.map((refusal) => `up is refused: ${refusal}`);

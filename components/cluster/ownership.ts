@@ -1,5 +1,5 @@
 import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 
 /** Name that this program's fields are managed under. */
 const MANAGER = "twisterlab-edge";
@@ -30,7 +30,7 @@ export interface ClusterLook {
 }
 
 /** What was found about one object: nothing when it is not there, or is ours. */
-type Finding = { refusal: string } | { note: string } | undefined;
+type Finding = { refusal: string } | { note: string; there: KubernetesObject } | undefined;
 
 /** An object as the program declares it. */
 interface Declared {
@@ -42,12 +42,15 @@ interface Declared {
 /**
  * Keeps an object that was there before from being overwritten: the provider takes an existing one of the same name for its
  * own without a word. Every object that is made gets the name of its stack as an annotation, and is looked for on the
- * cluster first. What is only patched must be there, and keeps its owner.
+ * cluster twice: with all others before anything is applied, and by itself right before it is made. What is only patched must
+ * be there, and keeps its owner.
  */
 export class Ownership {
   readonly #args: OwnershipArgs;
   readonly #declared: Declared[] = [];
   readonly #patched: Declared[] = [];
+  #opened: Promise<KubernetesObjectApi> | undefined;
+  #hook: pulumi.ResourceHook | undefined;
 
   constructor(args: OwnershipArgs) {
     this.#args = args;
@@ -72,6 +75,7 @@ export class Ownership {
       return undefined;
     }
     this.#declared.push(object);
+    this.#hook ??= new pulumi.ResourceHook("claim", ({ newInputs }) => this.claim(newInputs as Declared));
     const annotations = {
       ...(metadata?.annotations as object | undefined),
       [STACK]: this.#args.stack,
@@ -79,7 +83,10 @@ export class Ownership {
       "pulumi.com/patchForce": "true",
       "pulumi.com/patchFieldManager": MANAGER,
     };
-    return { props: { ...props, metadata: { ...metadata, annotations } }, opts };
+    return {
+      props: { ...props, metadata: { ...metadata, annotations } },
+      opts: { ...opts, hooks: { beforeCreate: [this.#hook] } },
+    };
   };
 
   /** Whether anything is to be on the cluster at all. */
@@ -97,62 +104,69 @@ export class Ownership {
     if (!this.declared) {
       return { refusals: [], notes: [] };
     }
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const { timeout } = this.#args;
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${timeout} s`));
-      }, timeout * 1000);
-    });
     try {
-      const findings = await Promise.race([this.#ask(), late]);
+      const findings = await this.#inTime(this.#ask());
       return {
         refusals: findings.flatMap((finding) => (finding && "refusal" in finding ? [finding.refusal] : [])),
         notes: findings.flatMap((finding) => (finding && "note" in finding ? [finding.note] : [])),
       };
     } catch (error) {
       return { refusals: [], notes: [], blind: reasonOf(error) };
-    } finally {
-      clearTimeout(timer);
     }
   }
 
   /**
-   * Makes this program the manager of every field of what it may take over, right before it applies its own: by the rules of
-   * server-side apply those that it does not set go then. Left with their managers, they would stay, and make one object of two.
-   * @throws Error when the cluster does not let it.
+   * Right before an object is made: it is not there, or is ours. One that may be taken over gets this program as the manager
+   * of all its fields: by the rules of server-side apply those that it does not set go then. Left with their managers, they
+   * would stay, and make one object of two.
+   * @throws Error when it is another's, or when the cluster does not answer.
    */
-  async takeOver(): Promise<void> {
-    const wanted = this.#declared.filter((object) => this.#args.takeOver.includes(objectName(object)));
-    if (wanted.length === 0) {
-      return;
+  async claim({ apiVersion, kind, metadata: { name, namespace } }: Declared): Promise<void> {
+    const object = { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
+    let finding: Finding;
+    try {
+      finding = await this.#inTime(this.#find(object));
+    } catch (error) {
+      throw new Error(`${objectName(object)} was not looked for, and so not made: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
-    const api = await this.#open();
-    for (const object of wanted) {
-      const there = await read(api, object);
-      if (there !== undefined && there.metadata?.annotations?.[STACK] === undefined) {
-        await manage(api, object, there);
-      }
+    if (finding !== undefined && "refusal" in finding) {
+      throw new Error(finding.refusal);
+    }
+    if (finding !== undefined) {
+      await manage(await this.#api(), object, finding.there);
     }
   }
 
-  async #open(): Promise<KubernetesObjectApi> {
-    // Only here: a preview that cannot ask does not pay for loading the library.
-    const { KubeConfig, KubernetesObjectApi } = await import("@kubernetes/client-node");
-    const config = new KubeConfig();
-    config.loadFromFile(this.#args.kubeconfigFile);
-    return KubernetesObjectApi.makeApiClient(config);
+  #api(): Promise<KubernetesObjectApi> {
+    this.#opened ??= open(this.#args.kubeconfigFile);
+    return this.#opened;
+  }
+
+  /** @throws Error when that takes longer than the cluster is given. */
+  async #inTime<T>(answer: Promise<T>): Promise<T> {
+    const { timeout } = this.#args;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`no answer within ${timeout} s`));
+      }, timeout * 1000);
+    });
+    return Promise.race([answer, late]).finally(() => {
+      clearTimeout(timer);
+    });
   }
 
   async #ask(): Promise<Finding[]> {
-    const api = await this.#open();
+    const api = await this.#api();
     const declared = this.#declared;
     const made = new Set(declared.map(objectName));
     const patched = this.#patched.filter((object) => !made.has(objectName(object)));
     const own = new Set(declared.flatMap(({ kind, metadata }) => (kind === "Namespace" ? [metadata.name] : [])));
     const namespaces = new Set(declared.flatMap(({ metadata: { namespace } }) => namespace ?? []));
     return Promise.all([
-      ...declared.map((object) => this.#find(api, object)),
+      ...declared.map((object) => this.#find(object)),
       ...patched.map((object) => findNeeded(api, object)),
       ...[...namespaces]
         .filter((name) => !own.has(name))
@@ -160,8 +174,8 @@ export class Ownership {
     ]);
   }
 
-  async #find(api: KubernetesObjectApi, object: Declared): Promise<Finding> {
-    const there = await read(api, object);
+  async #find(object: Declared): Promise<Finding> {
+    const there = await read(await this.#api(), object);
     const called = objectName(object);
     const owner = there?.metadata?.annotations?.[STACK];
     if (there === undefined || owner === this.#args.stack) {
@@ -172,6 +186,7 @@ export class Ownership {
     }
     return this.#args.takeOver.includes(called)
       ? {
+          there,
           note: `${called} was there before and is taken over, as cluster.takeOver says: what this program does not set of it goes`,
         }
       : {
@@ -183,6 +198,14 @@ export class Ownership {
 /** As people call an object, and as the site file does: `Deployment twisterlab/mcp-unified`. */
 export function objectName({ kind, metadata: { name, namespace } }: Omit<Declared, "apiVersion">): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+async function open(kubeconfigFile: string): Promise<KubernetesObjectApi> {
+  // Only here: a preview that cannot ask does not pay for loading the library.
+  const { KubeConfig, KubernetesObjectApi } = await import("@kubernetes/client-node");
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfigFile);
+  return KubernetesObjectApi.makeApiClient(config);
 }
 
 type Metadata = Record<"name" | "namespace" | "annotations", unknown>;

@@ -4,6 +4,7 @@ import { parseAllDocuments } from "yaml";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { ReportedItem } from "../../components/host/plan.ts";
 import { BACKUP_GROUP } from "../../components/backupGroup.ts";
+import { readStandIn, writeStandIn } from "../support/hostStandIn.ts";
 import { startStandInHost, type StandInHost } from "../support/standInHost.ts";
 import { kubectl, tryKubectl } from "./stack.ts";
 import { PASSWORDS, WORKLOADS } from "./workloads.ts";
@@ -319,8 +320,31 @@ describe("what somebody changed by hand", () => {
   });
 });
 
+describe("a cluster that does not answer", () => {
+  test("keeps nobody from mending the host", async () => {
+    const kubeconfig = join(host.edge.home, ".kube/twisterlab-edge.yaml");
+    const right = readFileSync(kubeconfig, "utf8");
+    writeFileSync(kubeconfig, right.replace(/(server: https:\/\/[\d.]+):\d+/, "$1:1"));
+    const log = "/etc/logrotate.d/twisterlab-edge-backup";
+    const wanted = readStandIn(host.folder).files[log];
+    const standIn = readStandIn(host.folder);
+    writeStandIn(host.folder, { ...standIn, files: { ...standIn.files, [log]: { ...wanted, mode: "600" } } as never });
+    try {
+      const stdout = await run("up", "--skip-preview");
+      expect(stdout).toContain("The cluster was not read: ");
+      expect(stdout).toMatch(/~ 1 updated/);
+      expect(readStandIn(host.folder).files[log]).toEqual(wanted);
+    } finally {
+      writeFileSync(kubeconfig, right);
+    }
+    expect(await run("preview")).toMatch(/Resources:\n\s+\d+ unchanged/);
+  });
+});
+
 describe("going back", () => {
-  test("removes ours and only ours; the backups stay, and their volume", async () => {
+  test("removes ours and only ours; the backups stay, and their volume; what its owner has removed is in nobody's way", async () => {
+    // Its history limit is ours.
+    await inTwisterlab("delete", "deployment", "redis");
     const kept = [...backups("postgres"), ...backups("redis")];
     await run("destroy", "--skip-preview");
     expect(await ours()).toEqual([

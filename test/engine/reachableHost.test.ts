@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import type { ReportedItem } from "../../components/host/plan.ts";
 import type { Checkout } from "../support/checkout.ts";
 import { readStandIn, writeStandIn, type StandIn } from "../support/hostStandIn.ts";
@@ -12,11 +13,17 @@ let server: SshServer;
 let edge: Checkout;
 let folder: string;
 let fresh: StandInHost["fresh"];
+let harbor: object;
+
+interface SiteFile {
+  config: { "twisterlab-edge:phase1": { harbor: object } };
+}
 
 beforeAll(async () => {
   host = await startStandInHost();
   ({ server, edge, folder, fresh } = host);
-  // No cluster listens, and without it the phase would be refused.
+  // No cluster listens: what that does to a phase with objects has a test of its own.
+  harbor = (parse(edge.read("Pulumi.edge.yaml")) as SiteFile).config["twisterlab-edge:phase1"].harbor;
   edge.edit([[["twisterlab-edge:phase1", "harbor"], undefined]]);
 });
 
@@ -290,4 +297,22 @@ describe("after an up", () => {
     expect(stdout).not.toMatch(/^\s+at /m);
     expect(asked().filter((verb) => verb !== "lease take" && verb !== "lease release")).toEqual([]);
   });
+});
+
+test("a cluster that does not answer keeps no host item from being applied; its objects fail, and say so", async () => {
+  fresh();
+  edge.edit([[["twisterlab-edge:phase1", "harbor"], harbor]]);
+  asked();
+  const { code, stdout } = await edge.npm(["up", "--", "1", "--yes", "--skip-preview"]);
+  expect(code).not.toBe(0);
+  expect(stdout).toMatch(/The cluster was not read: .*ECONNREFUSED.*\. The host's items are applied/);
+  expect(stdout).toContain("Namespace harbor was not looked for, and so not made: ");
+  expect(asked().filter((verb) => !/observe|lease|confirm/.test(verb))).toEqual([
+    "install",
+    "logical-volume grow --revision 3",
+    "mount-options put --revision 3",
+    "host-file put --revision 3",
+    "host-file put --revision 3",
+    "disk-benchmark run --revision 3",
+  ]);
 });

@@ -57,7 +57,11 @@ export async function record<T>(program: Program, build: () => T | Promise<T>): 
   );
   pulumi.runtime.setAllConfig(program.config ?? {});
   // The mocks are not told of options; the request to the engine has them.
-  const monitor = pulumi.runtime.getMonitor() as unknown as { registerResource: RegisterResource };
+  const monitor = pulumi.runtime.getMonitor() as unknown as MockedMonitor;
+  // Not in the mocks: a hook is taken, and never called.
+  monitor.registerResourceHook = (_, done) => {
+    done(null);
+  };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
     if (request.getType() !== "pulumi:pulumi:Stack") {
@@ -119,6 +123,11 @@ interface RegisterRequest {
   getProtect(): boolean;
   getDependenciesList(): string[];
   getObject(): { toJavaScript(): Record<string, unknown> };
+}
+
+interface MockedMonitor {
+  registerResource: RegisterResource;
+  registerResourceHook: (request: unknown, done: (error: Error | null) => void) => void;
 }
 
 type RegisterResource = (request: RegisterRequest, callback: unknown) => Promise<void>;

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Ownership, STACK } from "../../../components/cluster/ownership.ts";
+import { record } from "../../support/mocks.ts";
 
 /** Objects of a cluster by the path of their API, with their annotations. */
 let there: Record<string, Record<string, string>>;
@@ -63,6 +64,11 @@ const MANAGED = [
 ];
 
 const CRON_JOB = "/apis/batch/v1/namespaces/twisterlab/cronjobs/redis-drill";
+
+// The engine is told of the hook.
+beforeEach(async () => {
+  await record({}, () => undefined);
+});
 
 /** A look by a stack that wants this CronJob. */
 function wanting(takeOver: string[] = [], timeout = 30, type = "kubernetes:batch/v1:CronJob"): Ownership {
@@ -146,18 +152,35 @@ describe("a look", () => {
   });
 });
 
-test("taking over gives this program every field but those of the status", async () => {
-  there[CRON_JOB] = {};
-  await wanting().takeOver();
-  expect(changed).toEqual([]);
-  await wanting(["CronJob twisterlab/redis-drill"]).takeOver();
-  const ours = { manager: "twisterlab-edge", operation: "Apply", apiVersion: "batch/v1", fieldsType: "FieldsV1" };
-  const fieldsV1 = { "f:spec": { "f:schedule": {}, "f:suspend": {} } };
-  const metadata = {
-    name: "redis-drill",
-    namespace: "twisterlab",
-    resourceVersion: "7",
-    managedFields: [MANAGED[2], { ...ours, fieldsV1 }],
-  };
-  expect(changed).toEqual([{ path: CRON_JOB, body: { apiVersion: "batch/v1", kind: "CronJob", metadata } }]);
+describe("right before it is made, an object", () => {
+  const drill = { apiVersion: "batch/v1", kind: "CronJob", metadata: { name: "redis-drill", namespace: "twisterlab" } };
+
+  test("is left alone when it is another's, also when nobody could look before", async () => {
+    await wanting().claim(drill);
+    there[CRON_JOB] = {};
+    await expect(wanting().claim(drill)).rejects.toThrow("CronJob twisterlab/redis-drill is there already");
+    expect(changed).toEqual([]);
+  });
+
+  test("is not made without a look", async () => {
+    const silent = wanting([], 0.2);
+    server.removeAllListeners("request");
+    await expect(silent.claim(drill)).rejects.toThrow(
+      "CronJob twisterlab/redis-drill was not looked for, and so not made: no answer within 0.2 s",
+    );
+  });
+
+  test("that may be taken over gets this program as manager of every field but those of the status", async () => {
+    there[CRON_JOB] = {};
+    await wanting(["CronJob twisterlab/redis-drill"]).claim(drill);
+    const ours = { manager: "twisterlab-edge", operation: "Apply", apiVersion: "batch/v1", fieldsType: "FieldsV1" };
+    const fieldsV1 = { "f:spec": { "f:schedule": {}, "f:suspend": {} } };
+    const metadata = {
+      name: "redis-drill",
+      namespace: "twisterlab",
+      resourceVersion: "7",
+      managedFields: [MANAGED[2], { ...ours, fieldsV1 }],
+    };
+    expect(changed).toEqual([{ path: CRON_JOB, body: { apiVersion: "batch/v1", kind: "CronJob", metadata } }]);
+  });
 });
