@@ -51,7 +51,7 @@ const GUEST_PACKAGES = [
   ...["systemd-sysv", "udev", "dbus", "kmod", "zstd", "initramfs-tools", "linux-image-cloud-amd64"],
   ...["openssh-server", "sudo", "ca-certificates", "iproute2", "iptables", "procps", "curl", "openssl"],
   ...["lvm2", "fdisk", "e2fsprogs", "xfsprogs", "hdparm", "rsync", "rsyslog", "logrotate", "python3", "python3-yaml"],
-  ...["docker.io", "docker-cli", "containerd", "runc", "busybox-static"],
+  ...["docker.io", "docker-cli", "containerd", "runc", "busybox-static", "restic"],
 ];
 
 const BUILD_PACKAGES: readonly SystemCommand[] = [
