@@ -305,7 +305,7 @@ test("a cluster that does not answer keeps no host item from being applied; its 
   asked();
   const { code, stdout } = await edge.npm(["up", "--", "1", "--yes", "--skip-preview"]);
   expect(code).not.toBe(0);
-  expect(stdout).toMatch(/The cluster was not read: .*ECONNREFUSED.*\. The host's items are applied/);
+  expect(stdout).toMatch(/The cluster was not read: .*\. The host's items are applied/);
   expect(stdout).toContain("Namespace harbor was not looked for, and so not made: ");
   expect(asked().filter((verb) => !/observe|lease|confirm/.test(verb))).toEqual([
     "install",
