@@ -75,11 +75,12 @@ export async function main(words: string[]): Promise<number> {
   program
     .command("secrets")
     .description("generate the secrets that are missing and write them encrypted into the site file")
+    .option("--set <name>", "take the value of this one, from the terminal or from standard input")
     .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
-    .action(async (options: { site: string }) => {
+    .action(async ({ site, set }: { site: string; set?: string }) => {
       refuseSwallowedFlags("secrets");
-      const { generateSecrets } = await import("./secrets.ts");
-      exitCode = await generateSecrets(options.site);
+      const { generateSecrets, setSecret } = await import("./secrets.ts");
+      exitCode = set === undefined ? await generateSecrets(site) : await setSecret(site, set);
     });
 
   program
@@ -134,6 +135,7 @@ const WEIGHTY = [
   "break_lease",
   "from",
   "overwrite",
+  "set",
 ];
 
 function refuseSwallowedFlags(verb: string): void {

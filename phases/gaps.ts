@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { expandHome, type LoginKey } from "../components/host/connection.ts";
-import { secretsOfPhase, type SecretName } from "../components/settings/secrets.ts";
+import { neededSecrets } from "../components/settings/neededSecrets.ts";
+import type { SecretName } from "../components/settings/secrets.ts";
 import type { Site } from "../components/settings/site.ts";
 import type { Phase } from "../components/settings/stackName.ts";
 import { unknownFacts } from "../components/settings/unknowns.ts";
@@ -31,10 +32,10 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
       blocks: true,
     });
   }
-  const unused: SecretName[] = site.phase1.registry === undefined ? ["registryPullPassword"] : [];
-  const told = [...given, ...unused];
-  for (const { name, purpose } of secretsOfPhase(phase).filter((secret) => !told.includes(secret.name))) {
-    gaps.push({ what: `twisterlab-edge:secrets.${name}: ${purpose}`, howToFind: "npm run secrets", blocks: true });
+  for (const { name, purpose, generated } of neededSecrets(site, phase)) {
+    if (given.includes(name)) continue;
+    const howToFind = generated === undefined ? `npm run secrets -- --set ${name}` : "npm run secrets";
+    gaps.push({ what: `twisterlab-edge:secrets.${name}: ${purpose}`, howToFind, blocks: true });
   }
   for (const { key: name, what, howToFind, blocks } of unknownFacts(site, phase)) {
     gaps.push({ what: `${name}: ${what}`, howToFind, blocks: blocks === "up" });

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { BackupCopy, type CopyTarget } from "../components/host/backupCopy.ts";
 import { BackupFolder } from "../components/host/backupFolder.ts";
 import { BackupLog } from "../components/host/backupLog.ts";
 import { BuildBenchmark } from "../components/host/buildBenchmark.ts";
@@ -13,6 +14,7 @@ import { KubeletGarbageCollection } from "../components/host/kubeletGarbageColle
 import { LogRotation } from "../components/host/logRotation.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
 import { imageSlug } from "../components/settings/values/image.ts";
+import { diskHolding } from "../components/settings/values/repository.ts";
 import { buildPhase0Cluster } from "./phase0Cluster.ts";
 import { withSite, type PhaseOutputs } from "./preparation.ts";
 
@@ -28,6 +30,7 @@ const WHY = {
   backupFolder: "a backup on its database's own disk is lost with it",
   k3sBackup: "without its datastore and its token every object of the cluster is made again by hand",
   backupLog: "a backup that fails at night is noticed on the day that it is needed",
+  backupCopy: "the backups are in the same machine as what they are of: fire, theft or an intruder takes both",
   build: "builds took 70 minutes and more, and nobody measured one from nothing after the tuning",
 };
 
@@ -128,11 +131,30 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
         drilled,
         maxAge: backups.lateAfter.seconds,
         maxDrillAge: backups.drillLateAfter.seconds,
+        ...(backups.copy === undefined ? {} : { maxCopyAge: backups.copy.lateAfter.seconds }),
         why: WHY.backupLog,
       },
       host,
       { dependsOn: k3sBackup },
     );
+
+    const copy =
+      backups.copy &&
+      new BackupCopy(
+        "backup-copy",
+        {
+          path,
+          kinds: [...drilled, "k3s"],
+          hostName: settings.host.name,
+          target: copyTarget(settings, backups.copy),
+          password: settings.secrets.backupCopyPassword,
+          hour: backups.copy.hour,
+          retention: backups.copy.retention.seconds,
+          why: WHY.backupCopy,
+        },
+        host,
+        { dependsOn: log },
+      );
 
     const benchmark =
       phase0.buildBenchmark &&
@@ -146,7 +168,7 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
         },
         host,
         // Last, so that nothing else is working for us on the host.
-        { dependsOn: log },
+        { dependsOn: copy ?? log },
       );
 
     const onCluster = buildPhase0Cluster(settings, cluster, path, log);
@@ -155,6 +177,7 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
       site: site.name,
       importedImages: images.length === 0 ? undefined : images.map(({ report }) => report),
       buildBenchmark: benchmark?.report,
+      backupCopyKey: copy?.publicKey,
       ...onCluster,
     };
   });
@@ -163,6 +186,24 @@ export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
 /** / and the disks that are mounted. */
 function watchedMounts({ disks, rootVolume }: Settings): string[] {
   return [rootVolume.mount, ...Object.values(disks).flatMap(({ mount }) => mount ?? [])];
+}
+
+type Copy = NonNullable<Settings["phase0"]["backups"]["copy"]>;
+
+function copyTarget({ disks, secrets }: Settings, { repository, hostKey, port = 22 }: Copy): CopyTarget {
+  const { text } = repository;
+  switch (repository.kind) {
+    case "sftp": {
+      const { user, host } = repository;
+      return { repository: text, ssh: { user, host, port, hostKey: hostKey === "unknown" ? undefined : hostKey } };
+    }
+    case "s3": {
+      const { backupCopyAccessKey: accessKey, backupCopySecretKey: secretKey } = secrets;
+      return { repository: text, bucket: { accessKey, secretKey } };
+    }
+    case "folder":
+      return { repository: text, mount: diskHolding(text, disks)?.mount ?? "" };
+  }
 }
 
 function imageImportArgs(wanted: Settings["phase0"]["imageImports"][number]): ImageImport {

@@ -15,6 +15,8 @@ export interface BackupLogArgs extends Reason {
   drilled: readonly string[];
   /** Seconds that the newest drill of such a kind may be old. */
   maxDrillAge: number;
+  /** Seconds that the newest copy of all backups may be old, see `BackupCopy`. Default: they are not copied. */
+  maxCopyAge?: number;
 }
 
 /** The log that people look into. */
@@ -35,7 +37,8 @@ const ROTATION = `${LOG} {
 /**
  * What became of the backups, for people: each quarter of an hour, a line in /var/log/twisterlab-backup.log for each run and
  * each drill that has ended since. In the system log, under the tag `twisterlab-edge-backup` with the priority err, each one
- * that failed; and once a day that a backup or a drill of a kind is missing or too old, or that the disk is not mounted.
+ * that failed; and once a day that a backup or a drill of a kind, or the copy of all, is missing or too old, or that the disk
+ * is not mounted.
  */
 export class BackupLog extends pulumi.ComponentResource {
   /** The log. */
@@ -43,7 +46,7 @@ export class BackupLog extends pulumi.ComponentResource {
 
   constructor(name: string, args: BackupLogArgs, host: Host, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:host:BackupLog", name, args, opts);
-    const { path, kinds, maxAge, drilled, maxDrillAge, why } = args;
+    const { path, kinds, maxAge, drilled, maxDrillAge, maxCopyAge, why } = args;
     const timer = scheduleVerb(
       name,
       {
@@ -54,12 +57,14 @@ export class BackupLog extends pulumi.ComponentResource {
           kinds: kinds.join(" "),
           max_age: maxAge,
           ...(drilled.length === 0 ? {} : { drilled: drilled.join(" "), max_drill_age: maxDrillAge }),
+          ...(maxCopyAge === undefined ? {} : { copy_max_age: maxCopyAge }),
         },
         timeout: 5,
         calendar: "*:0/15",
         effect:
           `every 15 min ${LOG} is told of each backup and drill, and the system log (err) of one that failed, or of ` +
-          `${kinds.join(", ")} without a backup for ${hours(maxAge)}${drilled.length === 0 ? "" : `, or ${drilled.join(", ")} without a drill for ${hours(maxDrillAge)}`}`,
+          `${kinds.join(", ")} without a backup for ${hours(maxAge)}${drilled.length === 0 ? "" : `, or ${drilled.join(", ")} without a drill for ${hours(maxDrillAge)}`}` +
+          (maxCopyAge === undefined ? "" : `, or of no good copy for ${hours(maxCopyAge)}`),
         why,
       },
       host,

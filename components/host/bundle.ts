@@ -42,6 +42,7 @@ const SCRIPTS = [
   "backupFolder.sh",
   "backupLog.sh",
   "k3sBackup.sh",
+  "backupCopy.sh",
   "observe.sh",
   "main.sh",
 ];

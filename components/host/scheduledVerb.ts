@@ -14,9 +14,16 @@ export interface ScheduledVerbArgs extends Service, Reason {
 
 /**
  * Has systemd run a verb of the entry point: a service, and a timer that is switched on with it, and off when it is removed.
+ * @param after what the verb cannot do without. Default: nothing.
  * @returns the timer's file, the last of the two.
  */
-export function scheduleVerb(name: string, args: ScheduledVerbArgs, host: Host, parent: pulumi.Resource): HostFile {
+export function scheduleVerb(
+  name: string,
+  args: ScheduledVerbArgs,
+  host: Host,
+  parent: pulumi.Resource,
+  after: pulumi.Resource[] = [],
+): HostFile {
   const { calendar, effect, why, ...service } = args;
   const unit = `twisterlab-edge-${service.verb}`;
   const serviceFile = new HostFile(
@@ -30,7 +37,7 @@ export function scheduleVerb(name: string, args: ScheduledVerbArgs, host: Host, 
       activate: "unit",
     },
     host,
-    { parent },
+    { parent, dependsOn: after },
   );
   const timer = { path: `${UNITS}/${unit}.timer`, content: renderTimer({ ...service, calendar }) };
   return new HostFile(

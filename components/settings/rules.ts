@@ -6,6 +6,7 @@ import { isKnown } from "./schema/build.ts";
 import { project, type Sections } from "./schema/index.ts";
 import { contains, overlap } from "./values/address.ts";
 import { imageSlug } from "./values/image.ts";
+import { diskHolding } from "./values/repository.ts";
 import { formatBytes } from "./values/size.ts";
 
 type Told = DeepReadonly<Sections>;
@@ -48,6 +49,9 @@ const rules: readonly Rule[] = [
   importedImagesDiffer,
   alertsGetWorse,
   backupDiskIsAnother,
+  copyGoesElsewhere,
+  copyKnowsItsTarget,
+  copyComesAfterwards,
   backupSchedulesDiffer,
   backedUpWorkloadsExist,
   backedUpWorkloadsAreKnown,
@@ -281,6 +285,43 @@ function* backupDiskIsAnother({ disks, rootVolume, phase0 }: Told) {
   } else if (disk.mount === undefined) {
     yield fault(path, name, "has no `mount` under `disks`; give it one or choose a disk that has");
   }
+}
+
+function* copyGoesElsewhere({ disks, phase0 }: Told) {
+  const { disk, copy } = phase0.backups;
+  if (copy?.repository.kind !== "folder") return;
+  const { text } = copy.repository;
+  const path = ["phase0", "backups", "copy", "repository"];
+  const holding = diskHolding(text, disks);
+  if (holding === undefined) {
+    yield fault(path, text, "is below no `mount` under `disks`: nobody could tell whether its disk is there");
+  } else if (holding.name === disk) {
+    yield fault(path, text, `is on \`${disk}\`, with the backups: one dead disk would take both; choose another`);
+  }
+}
+
+function* copyKnowsItsTarget({ phase0 }: Told) {
+  const { copy } = phase0.backups;
+  if (copy === undefined) return;
+  const { repository, hostKey, port } = copy;
+  const path = ["phase0", "backups", "copy"];
+  if (repository.kind === "sftp") {
+    if (hostKey !== undefined) return;
+    const reason =
+      "is missing: Public key that the target's SSH server proves itself by; `unknown` until somebody has it";
+    yield fault([...path, "hostKey"], undefined, reason);
+    return;
+  }
+  for (const [name, value] of Object.entries({ port, hostKey })) {
+    if (value !== undefined) yield fault([...path, name], value, "is for a repository that begins with `sftp:`");
+  }
+}
+
+function* copyComesAfterwards({ phase0 }: Told) {
+  const { copy, k3sHour } = phase0.backups;
+  if (copy?.hour !== k3sHour) return;
+  const reason = "is `k3sHour` too: the backup would be copied while it is made; choose a later one";
+  yield fault(["phase0", "backups", "copy", "hour"], copy.hour, reason);
 }
 
 function* observerIsAnother({ host }: Told) {

@@ -77,6 +77,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
         blocks: phase === undefined || phase === 0 ? ("up" as const) : ("nothing" as const),
       })),
     ),
+    {
+      value: phase0.backups.copy?.hostKey ?? "(no copy behind SSH)",
+      key: "phase0.backups.copy.hostKey",
+      what: "Key that the SSH server proves itself by which the backups are copied to",
+      howToFind: "cat /etc/ssh/ssh_host_ed25519_key.pub, at the target itself",
+      blocks: phase === undefined || phase === 0 ? ("up" as const) : ("nothing" as const),
+    },
     ...phase0.imageImports.map(({ image, id }, index) => ({
       value: id,
       key: `phase0.imageImports[${index}].id`,

@@ -233,6 +233,79 @@ describe("secrets", () => {
   });
 });
 
+describe("a secret that somebody has", () => {
+  const shown = async (name: string) => {
+    const show = `pulumi config get --path twisterlab-edge:secrets.${name} -s edge-phase-0`;
+    const command = `eval "$(npm run --silent doctor -- --env)" && ${show}`;
+    return (await edge.run("bash", ["-c", command])).stdout.trim();
+  };
+  /** The command, with a value by standard input. */
+  const set = (name: string, value: string) =>
+    edge.run("bash", ["-c", 'printf "%s" "$VALUE" | npm run --silent secrets -- --set "$NAME"'], {
+      NAME: name,
+      VALUE: value,
+    });
+
+  test("is taken from standard input, and stands encrypted in the site file", async () => {
+    const value = "what+the/provider gave=1";
+    const { code, stdout, stderr } = await set("backupCopySecretKey", `${value}\n`);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+    expect(stderr).toContain("wrote secrets.backupCopySecretKey");
+    expect(stderr + edge.read("Pulumi.edge.yaml")).not.toContain(value);
+    expect(await shown("backupCopySecretKey")).toBe(value);
+  });
+
+  test("takes the place of no other one", async () => {
+    const before = edge.read("Pulumi.edge.yaml");
+    const { code, stderr } = await set("backupCopySecretKey", "another");
+    expect(code).toBe(2);
+    expect(stderr).toContain("Pulumi.edge.yaml has secrets.backupCopySecretKey already: take it out of the file first");
+    expect(edge.read("Pulumi.edge.yaml")).toBe(before);
+  });
+
+  test("is refused under an unknown name, when it is empty, and when it has several lines, without being repeated", async () => {
+    const before = edge.read("Pulumi.edge.yaml");
+    expect(await set("backupPassword", "x")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        "there is no such secret; choose registryPullPassword, backupCopyPassword,",
+      ) as string,
+    });
+    for (const value of ["\n", "two\nlines", " around\u001b"]) {
+      const { code, stderr } = await set("backupCopyAccessKey", value);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(
+        /^error: the value was not taken: it must be one line, not empty, without blanks around it$/m,
+      );
+    }
+    expect(edge.read("Pulumi.edge.yaml")).toBe(before);
+  });
+
+  test("is typed on a terminal without being seen", async () => {
+    const typed = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("npm", ["npm", "run", "--silent", "secrets", "--", "--set", "backupCopyAccessKey"])
+seen = b""
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if b"does not show: " in part + seen and b"does not show: " not in seen:
+        os.write(terminal, b"typed-by-hand\\r")
+    seen += part
+sys.stdout.write(seen.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))`;
+    const { code, stdout } = await edge.run("python3", ["-c", typed]);
+    expect(stdout).toContain("wrote secrets.backupCopyAccessKey");
+    expect(stdout).not.toContain("typed-by-hand");
+    expect(code).toBe(0);
+    expect(await shown("backupCopyAccessKey")).toBe("typed-by-hand");
+  });
+});
+
 describe("after an up", () => {
   /** What a preview would do to the host. */
   const hostSteps = async () => {

@@ -118,6 +118,17 @@ describe("the log", () => {
     expect(journal()).toContain("the restore of redis that began at 2026-11-21T03:00:00Z failed: the server has");
   });
 
+  test("tells of the copy of all, which is of no kind", () => {
+    leaves(`runs/copy-${ago(7)}`, true, "1a2b3c4d: postgres-1 read back as saved");
+    leaves(`runs/copy-${ago(6)}`, false, "the repository is not to be trusted");
+    news();
+    expect(log()).toBe(
+      "2026-11-21T05:00:00Z backups copy ok: 1a2b3c4d: postgres-1 read back as saved\n" +
+        "2026-11-21T06:00:00Z backups copy FAILED: the repository is not to be trusted\n",
+    );
+    expect(journal()).toContain("the copy of backups that began at 2026-11-21T06:00:00Z failed: the repository is not");
+  });
+
   test("begins a line of its own after one that a power cut has cut short", () => {
     host.write("backup.log", "2026-11-20T02:00:00Z postgres back");
     leaves(`runs/redis-${ago(9)}`, true, "whole");
@@ -318,6 +329,34 @@ describe("what should be there", () => {
     leaves(`drills/postgres-${ago(-25)}`, true, "restored");
     forget();
     expect(complaints()).toEqual([]);
+  });
+
+  test("is a copy that is not too old, where there is to be one", () => {
+    allIsWell();
+    const copies = () => {
+      forget();
+      look({ copy_max_age: 26 * HOUR, max_drill_age: 1000 * HOUR });
+      return [...journal().matchAll(/ -- (.*)\n/g)].map(([, text]) => text);
+    };
+    expect(copies()).toEqual(["there is no copy of the backups that was read back whole"]);
+    // What a pod leaves is not believed.
+    leaves(`runs/copy-${ago(1)}`, true, "all is well");
+    expect(copies()).toEqual([]);
+    setClock(NOW + 24 * HOUR);
+    saved(`postgres-${ago(-23)}`);
+    saved(`k3s/k3s-${ago(-23)}`);
+    expect(copies()).toEqual(["there is no copy of the backups that was read back whole"]);
+    host.write("state/backup-copy/good", `${NOW}\n`);
+    expect(copies()).toEqual([]);
+    setClock(NOW + 27 * HOUR);
+    expect(copies()).toEqual([
+      "the newest copy of the backups that was read back whole is 27 h old, it should be no older than 26 h",
+    ]);
+    host.write("state/backup-copy/good", `${NOW + 9999 * HOUR}\n`);
+    setClock(NOW + 60 * HOUR);
+    saved(`postgres-${ago(-59)}`);
+    saved(`k3s/k3s-${ago(-59)}`);
+    expect(copies()).toEqual(["there is no copy of the backups that was read back whole"]);
   });
 
   test("is missed once a day for each kind, and at once when it is missing again", () => {

@@ -8,5 +8,6 @@ export function setup(): void {
     { command: "systemd-analyze", debianPackage: "systemd" },
     // Debian's own: the scripts look nowhere else.
     { command: "/usr/bin/python3", debianPackage: "python3-yaml", probe: ["-c", "import yaml"] },
+    { command: "restic", debianPackage: "restic" },
   ]);
 }

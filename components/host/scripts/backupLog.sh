@@ -1,10 +1,11 @@
 # backup-log: what a timer runs every 15 minutes. Tells people of the backups: a line in $BACKUP_LOG for each run and each
 # drill (a trial of restoring) that has left a record in the folder of the backups; and in the system log, under the tag
 # twisterlab-edge-backup with the priority err, each one that failed, and once a day what should be there and is not: a backup
-# or a drill of each kind that is not too old, and the disk itself.
+# or a drill of each kind that is not too old, a copy of all that is not, and the disk itself.
 #
 # Parameters: path (the folder, see backupFolder.sh), kinds (those that are backed up), max_age (seconds that the newest good
-# backup of a kind may be old), drilled (kinds whose backups are tried out) and max_drill_age, seconds.
+# backup of a kind may be old), drilled (kinds whose backups are tried out) and max_drill_age, seconds; copy_max_age, seconds,
+# where they are copied (see backupCopy.sh).
 #
 # $STATE/backup-log.told has the records that were told, $STATE/backup-log.complained what was missing, and when that was
 # said. They are written last: what was cut off is told again, and nothing is left out.
@@ -12,14 +13,15 @@
 readonly BACKUP_LOG=${TWISTERLAB_EDGE_BACKUP_LOG:-/var/log/twisterlab-backup.log}
 
 backup_log() {
-  read_params path kinds max_age drilled max_drill_age
+  read_params path kinds max_age drilled max_drill_age copy_max_age
   need path kinds max_age
   need_commands python3
   [[ -z ${PARAM[drilled]:-} ]] || need max_drill_age
   mkdir -p -- "$STATE"
   local news what text lines=() errors=() told='' complained=''
   news=$(python3 -c "$BACKUP_NEWS" "${PARAM[path]}" "$BACKUP_MARK" "$STATE/backup-log" "$(date +%s)" \
-    "${PARAM[kinds]}" "${PARAM[max_age]}" "${PARAM[drilled]:-}" "${PARAM[max_drill_age]:-0}")
+    "${PARAM[kinds]}" "${PARAM[max_age]}" "${PARAM[drilled]:-}" "${PARAM[max_drill_age]:-0}" \
+    "${PARAM[copy_max_age]:-0}" "$STATE/backup-copy/good")
   while IFS=$'\t' read -r what text; do
     case $what in
       line) lines+=("$text") ;;
@@ -53,8 +55,8 @@ keep_if_new() {
 # Records and backups come from pods: whatever is in them, or in their names, is text to be shown and nothing else.
 readonly BACKUP_NEWS='
 import calendar, json, os, re, stat, sys, time, unicodedata
-path, mark, memory, now, kinds, max_age, drilled, max_drill_age = sys.argv[1:]
-now, max_age, max_drill_age = int(now), int(max_age), int(max_drill_age)
+path, mark, memory, now, kinds, max_age, drilled, max_drill_age, copy_max_age, copied = sys.argv[1:]
+now, max_age, max_drill_age, copy_max_age = int(now), int(max_age), int(max_drill_age), int(copy_max_age)
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WHAT = {"runs": "backup", "drills": "drill"}
 OUTCOME = {True: "ok", False: "FAILED"}
@@ -172,14 +174,25 @@ def complaints(folder, all_records):
         elif now - at > max_drill_age:
             yield f"drill {kind}", f"there has been no drill of {kind} for {hours(now - at)}: nobody knows that its backups can be restored"
 
+    if copy_max_age:
+        # Of this host: a pod could leave any record.
+        at = int(next(iter(lines_of(copied)), 0))
+        if at == 0 or at > LATEST:
+            yield "copy", "there is no copy of the backups that was read back whole"
+        elif now - at > copy_max_age:
+            yield "copy", f"the newest copy of the backups that was read back whole is {hours(now - at)} old, it should be no older than {hours(copy_max_age)}"
+
 def hours(seconds):
     return f"{seconds // 3600} h"
 
-def kept(name):
+def lines_of(file):
     try:
-        return open(memory + "." + name).read().splitlines()
+        return open(file).read().splitlines()
     except FileNotFoundError:
         return []
+
+def kept(name):
+    return lines_of(memory + "." + name)
 
 folder = opened(path)
 if folder is not None and regular(mark, folder) is None:
@@ -192,6 +205,8 @@ for at, kind, what, name, parent in untold:
     ok, sentence = verdict(record)
     # The way back leaves its records among the runs.
     word = "restore" if record.get("task") == "restore" else WHAT[what]
+    if kind == "copy":
+        kind, word = "backups", "copy"
     begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
     print("line", f"{begun} {kind} {word} {OUTCOME[ok]}: {sentence}", sep="\t")
     if not ok:

@@ -15,6 +15,10 @@ main() {
     disk-cleanup) disk_cleanup ;;
     backup-log) backup_log ;;
     k3s-backup) k3s_backup ;;
+    backup-copy) backup_copy ;;
+    # What a person runs on the host.
+    "backup-copy list") backup_copy_list ;;
+    "backup-copy fetch"*) backup_copy_fetch "${@:3}" ;;
     # The entry point replaces itself: standard input carries install.sh and the new bundle.
     install\ *) exec bash -s -- "${@:2}" ;;
     attached\ *) perform "${@:2}" ;;
@@ -78,6 +82,8 @@ perform() {
     "build-benchmark run") build_benchmark_run ;;
     "build-benchmark forget") build_benchmark_forget ;;
     "backup-folder make") backup_folder_make ;;
+    "backup-copy prepare") backup_copy_prepare ;;
+    "backup-copy forget") backup_copy_forget ;;
     "leave "*) leave "$2" ;;
     *)
       printf "twisterlab-edge: '%s' is not something this entry point does\n" "$*" >&2

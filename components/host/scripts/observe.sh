@@ -24,7 +24,7 @@ observe() {
   section docker-images docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}'
   section observer-account observer_account
   section passwordless-sudo passwordless_sudo /etc/sudoers.d/twisterlab-edge
-  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service twisterlab-edge-disk-alert.timer twisterlab-edge-disk-cleanup.timer twisterlab-edge-backup-log.timer twisterlab-edge-k3s-backup.timer
+  section units systemctl show --property Id,UnitFileState,ActiveState docker.service k3s.service logrotate.timer twisterlab-edge-revert.service twisterlab-edge-revert-at-boot.service twisterlab-edge-disk-alert.timer twisterlab-edge-disk-cleanup.timer twisterlab-edge-backup-log.timer twisterlab-edge-k3s-backup.timer twisterlab-edge-backup-copy.timer
   section journald-config journald_config
   section journal-bytes du --summarize --block-size=1 "$JOURNAL"
   section entry-point sha256sum "$ENTRY"
@@ -93,6 +93,9 @@ open_paths = [
     "/etc/systemd/system/twisterlab-edge-backup-log.timer",
     "/etc/systemd/system/twisterlab-edge-k3s-backup.service",
     "/etc/systemd/system/twisterlab-edge-k3s-backup.timer",
+    "/etc/systemd/system/twisterlab-edge-backup-copy.service",
+    "/etc/systemd/system/twisterlab-edge-backup-copy.timer",
+    state + "/backup-copy/id_ed25519.pub",
     "/etc/logrotate.d/twisterlab-edge-backup",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
@@ -108,6 +111,7 @@ open_globs = [
     "/etc/rancher/k3s/*.crt",
 ]
 closed_paths = ["/etc/rancher/k3s/registries.yaml", "/etc/rancher/k3s/config.yaml"]
+closed_paths += [state + "/backup-copy/settings", state + "/backup-copy/id_ed25519"]
 closed_globs = ["/etc/rancher/k3s/config.yaml.d/*.yaml", "/etc/sudoers.d/*"]
 wanted = dict.fromkeys(open_paths, True)
 wanted |= dict.fromkeys((p for g in open_globs for p in glob.glob(g)), True)

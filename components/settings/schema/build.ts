@@ -22,7 +22,8 @@ export function text<T>(notation: Notation<T>, description: string) {
         return notation.read(given);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
-        context.issues.push({ code: "custom", input: given, message: error.message });
+        const params = { withhold: error.withhold };
+        context.issues.push({ code: "custom", input: given, message: error.message, params });
         return z.NEVER;
       }
     })

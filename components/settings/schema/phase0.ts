@@ -2,9 +2,10 @@ import * as z from "zod";
 
 import { duration } from "../values/duration.ts";
 import { imageId, taggedImage } from "../values/image.ts";
-import { sshPublicKey } from "../values/key.ts";
+import { sshHostKey, sshPublicKey } from "../values/key.ts";
 import { dataKey, dnsLabel, hostPath, namespacedName, relativePath, urlPath } from "../values/name.ts";
 import { memory } from "../values/quantity.ts";
+import { backupRepository } from "../values/repository.ts";
 import { cronSchedule } from "../values/schedule.ts";
 import { size } from "../values/size.ts";
 import { share } from "./cluster.ts";
@@ -29,6 +30,18 @@ const backup = (what: string, drill: string) =>
     user: valueOf("User that the backup logs in as; default: `postgres`.").exactOptional(),
     password: valueOf("Password; default: none is needed.").exactOptional(),
   });
+
+const copy = object("A second copy of all backups: encrypted, and read back each time. Its password is a secret.", {
+  repository: text(
+    backupRepository,
+    "Where it is kept: behind SSH, in a bucket of S3, or in a folder on another disk of the machine.",
+  ),
+  port: count("TCP port of the target's SSH server; default: 22.", 1, 65535).exactOptional(),
+  hostKey: fact(sshHostKey, "Public key that the target's SSH server proves itself by: type and key.").exactOptional(),
+  hour: count("Hour of the day at which it is made, in the time of the machine.", 0, 23).default(5),
+  retention: text(duration, "How long a state of the backups is kept in it; the last one stays.").prefault("30 days"),
+  lateAfter: text(duration, "Age of the newest good copy at which the system log says so.").prefault("26 h"),
+});
 
 const percent = (what: string) => count(`Percent ${what}`, 1, 99);
 
@@ -130,6 +143,7 @@ export const phase0 = object("Phase 0, stabilise.", {
     k3sHour: count("Hour of the day at which K3s' datastore is saved, in the time of the machine.", 0, 23).default(3),
     postgres: backup("PostgreSQL", "0 4 * * 0").exactOptional(),
     redis: backup("Redis", "30 4 * * 0").exactOptional(),
+    copy: copy.exactOptional(),
   }),
   podHygiene: object("What is cleared away on the cluster.", {
     namespace: text(dnsLabel, "Namespace that the job runs in: one whose databases are backed up.").exactOptional(),

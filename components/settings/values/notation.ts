@@ -16,6 +16,13 @@ export interface Notation<T> {
 /** The sentence behind a refused value: what is wrong with it and the way out, without the value itself. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
+  /** The value may have a secret in it, and is not shown with the sentence. Default false. */
+  readonly withhold: boolean;
+
+  constructor(message: string, { withhold = false }: { withhold?: boolean } = {}) {
+    super(message);
+    this.withhold = withhold;
+  }
 }
 
 /** "`150 GiB`", or "`0 2 * * *` or `15 2 * * *`". */

@@ -27,6 +27,14 @@ test("without drills nothing is said of them", async () => {
   expect(items[1]?.sentence).toMatch(/without a backup for 26 h$/);
 });
 
+test("a copy that is late is told of where there is to be one", async () => {
+  const { resource, items } = await declare({ maxCopyAge: 93_600 });
+  expect(resource("backup-log-service-apply")?.inputs["stdin"]).toContain(
+    "max_drill_age: 691200\\ncopy_max_age: 93600\\n\n",
+  );
+  expect(items[1]?.sentence).toMatch(/without a drill for 192 h, or of no good copy for 26 h$/);
+});
+
 test("the log is rotated by a stanza of its own, which logrotate checks first", async () => {
   const { resource } = await declare();
   const stdin = String(resource("backup-log-rotation-apply")?.inputs["stdin"]);

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { loadSettings } from "../../../components/settings/index.ts";
 import { builders } from "../../../phases/index.ts";
 import { FROZEN_SITE_FILE, record, siteConfig } from "../../support/mocks.ts";
@@ -68,6 +69,40 @@ describe("phase 0 of EdgeServer", () => {
     expect(before("disk-cleanup")).toEqual(["disk-alert-service-apply", "disk-alert-timer-apply"]);
     expect(before("disk-cleanup-timer")).toEqual(["disk-cleanup-service-apply"]);
     expect(before("kubelet")).toEqual(["disk-cleanup-service-apply", "disk-cleanup-timer-apply"]);
+  });
+});
+
+describe("a copy of the backups", () => {
+  const { config } = parse(readFileSync(FROZEN_SITE_FILE, "utf8")) as { config: Record<string, { backups: object }> };
+  const backups = config["twisterlab-edge:phase0"]?.backups;
+  const withCopy = (copy: Record<string, unknown>) => phase0With({ backups: { ...backups, copy } });
+
+  test("is not made on a site that does not say so", async () => {
+    const resource = await phase0With({});
+    expect(resource("backup-copy")).toBeUndefined();
+    expect(resource("backup-log-service-apply")?.inputs["stdin"]).not.toContain("copy_max_age");
+  });
+
+  test("is the last but the measurement, and the log is told that there is to be one", async () => {
+    const resource = await withCopy({ repository: "/twisterlab/ai-storage/copy" });
+    expect(resource("backup-copy")?.dependsOn).toContain("backup-log-rotation-apply");
+    expect(resource("backup-copy")?.inputs).toMatchObject({
+      path: "/twisterlab/data-warehouse/twisterlab-edge/backups",
+      kinds: ["postgres", "redis", "k3s"],
+      hostName: "edgeserver.twisterlab.local",
+    });
+    expect(resource("backup-copy-settings")?.inputs["content"]).toContain("mount: /twisterlab/ai-storage");
+    expect(resource("backup-log-service-apply")?.inputs["stdin"]).toContain("copy_max_age: 93600");
+  });
+
+  test("goes to a server by its port and its key, and to a bucket", async () => {
+    const bySsh = await withCopy({ repository: "sftp:edge@nas:/copy", port: 23, hostKey: "unknown" });
+    expect(bySsh("backup-copy-settings")?.inputs["content"]).toEqual(
+      expect.arrayContaining(["ssh_user: edge", "ssh_host: nas", "ssh_port: 23", "host_key: unknown"]),
+    );
+    expect(bySsh("backup-copy-prepare-apply")?.inputs["stdin"]).toContain("ssh_key: yes");
+    const inBucket = await withCopy({ repository: "s3:https://s3.example.org/bucket" });
+    expect(inBucket("backup-copy-settings")?.inputs["content"]).toContain("secret_key: [secret]");
   });
 });
 

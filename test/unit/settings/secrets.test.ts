@@ -1,14 +1,17 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
 
-import { generateSecret, secretsOfPhase, secretSpecs } from "../../../components/settings/secrets.ts";
+import { readSiteFile } from "../../../components/settings/siteFile.ts";
+import { neededSecrets } from "../../../components/settings/neededSecrets.ts";
+import { generateSecret, secretSpecs } from "../../../components/settings/secrets.ts";
 
 test("a generated secret has its length, its characters and one of each class", () => {
   const classes = fc.uniqueArray(fc.constantFrom("abc", "XYZ", "0123456789", "-_."), { minLength: 1 });
   fc.assert(
     fc.property(fc.integer({ min: 8, max: 64 }), classes, (length, [first = "", ...others]) => {
       const alphabet = [first, ...others] as const;
-      const value = generateSecret({ name: "test", purpose: "Test.", phase: 0, length, alphabet });
+      const value = generateSecret({ length, alphabet });
       expect(value).toHaveLength(length);
       for (const characters of alphabet) expect(value).toMatch(new RegExp(`[${characters}]`));
       expect(alphabet.join("")).toEqual(expect.stringContaining(value.charAt(0)));
@@ -18,11 +21,29 @@ test("a generated secret has its length, its characters and one of each class", 
 
 test("two generated secrets differ", () => {
   const [spec] = secretSpecs;
-  expect(new Set(Array.from({ length: 100 }, () => generateSecret(spec))).size).toBe(100);
+  expect(new Set(Array.from({ length: 100 }, () => generateSecret(spec.generated))).size).toBe(100);
 });
 
-test("a phase needs its own secrets and those of the phases before it", () => {
-  expect(secretsOfPhase(0)).toEqual([]);
-  expect(secretsOfPhase(1).map(({ name }) => name)).toEqual(["registryPullPassword"]);
-  expect(secretsOfPhase(5)).toEqual(secretSpecs);
+describe("a site needs", () => {
+  const needed = (site: string, phase?: number) => {
+    const file = new URL(`fixtures/valid/Pulumi.${site}.yaml`, import.meta.url);
+    return neededSecrets(readSiteFile(fileURLToPath(file)), phase).map(({ name }) => name);
+  };
+
+  test("the secrets of what it has, in its phase and those before it", () => {
+    expect(needed("as-recorded", 0)).toEqual([]);
+    expect(needed("as-recorded", 1)).toEqual(["registryPullPassword"]);
+    expect(needed("as-recorded")).toEqual(["registryPullPassword"]);
+  });
+
+  test("a password for the copy of its backups", () => {
+    expect(needed("copy-by-ssh", 0)).toEqual(["backupCopyPassword"]);
+    expect(needed("copy-on-disk", 0)).toEqual(["backupCopyPassword"]);
+  });
+
+  test("the bucket's keys for a copy in one, which nobody can generate", () => {
+    expect(needed("copy-in-bucket", 0)).toEqual(["backupCopyPassword", "backupCopyAccessKey", "backupCopySecretKey"]);
+    const made = secretSpecs.filter((spec) => "generated" in spec).map(({ name }) => name);
+    expect(made).toEqual(["registryPullPassword", "backupCopyPassword"]);
+  });
 });
