@@ -42,7 +42,10 @@ const faults = await new Promise<number>((settle, reject) => {
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
 const runs = [scripts, cluster, stories, host];
-const { passed, failed, skipped, skippedNames } = total(runs);
+const { passed, failed, skipped, failedNames, skippedNames } = total(runs);
+for (const name of failedNames) {
+  tell(`failed: ${name}`);
+}
 for (const name of skippedNames) {
   tell(`skipped: ${name}`);
 }

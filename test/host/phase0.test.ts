@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { EVERY_ITEM } from "../support/hostScripts.ts";
 import { phaseStory } from "./support/phaseStory.ts";
 
 /** An image that only the host's Docker has. */
@@ -16,6 +17,22 @@ const K3S_STORE = [
   "store.commit()",
 ].join("; ");
 
+/** The second copy of the backups has tests of its own; it is in the story where that takes all items. */
+const COPIED = process.env[EVERY_ITEM] !== undefined;
+const copy = [["twisterlab-edge:phase0", "backups", "copy"], { repository: "/twisterlab/ai-storage/backups" }] as [
+  string[],
+  object,
+];
+const copied: [string, RegExp][] = [
+  ["systemctl start twisterlab-edge-backup-copy && ls /twisterlab/ai-storage/backups/snapshots | wc -l", /^1$/],
+  ["systemctl start twisterlab-edge-backup-log && grep -c 'backups copy ok' /var/log/twisterlab-backup.log", /^1$/],
+];
+const copyByHand = {
+  "backup-copy-settings": "chmod 644 /var/lib/twisterlab-edge/backup-copy/settings",
+  "backup-copy-service": `rm ${UNITS}/twisterlab-edge-backup-copy.service`,
+  "backup-copy-timer": "systemctl disable --now --quiet twisterlab-edge-backup-copy.timer",
+};
+
 phaseStory(
   {
     phase: 0,
@@ -23,6 +40,7 @@ phaseStory(
     changes: [
       [["twisterlab-edge:phase0", "imageImports"], [{ image: MCP, source: "docker" }]],
       [["twisterlab-edge:phase0", "buildBenchmark"], { context: "/srv/mcp" }],
+      ...(COPIED ? [copy] : []),
     ],
     prepare: `
       docker tag edge/busybox:1 ${MCP}
@@ -41,6 +59,7 @@ phaseStory(
       ["docker images --quiet twisterlab-edge/build-benchmark", /^$/],
       [`stat --format '%a %u:%g' ${BACKUPS} ${BACKUPS}/k3s`, /^2770 0:10570\n700 0:0$/],
       [`systemctl start twisterlab-edge-k3s-backup && ls ${BACKUPS}/k3s`, /^k3s-\d{8}T\d{6}Z$/],
+      ...(COPIED ? copied : []),
       ["systemctl start twisterlab-edge-backup-log && grep -c 'k3s backup ok' /var/log/twisterlab-backup.log", /^1$/],
     ],
     byHand: {
@@ -60,6 +79,7 @@ phaseStory(
       "backup-folder": `chmod 755 ${BACKUPS}`,
       "k3s-backup-service": `rm ${UNITS}/twisterlab-edge-k3s-backup.service`,
       "k3s-backup-timer": "systemctl stop twisterlab-edge-k3s-backup.timer",
+      ...(COPIED ? copyByHand : {}),
       "backup-log-service": `chmod 600 ${UNITS}/twisterlab-edge-backup-log.service`,
       "backup-log-timer": "systemctl disable --now --quiet twisterlab-edge-backup-log.timer",
       "backup-log-rotation": "rm /etc/logrotate.d/twisterlab-edge-backup",

@@ -8,7 +8,8 @@ export interface TestRun {
   passed: number;
   failed: number;
   skipped: number;
-  /** Names of the tests that were skipped. */
+  /** Names of the tests that failed, and of those that were skipped. */
+  failedNames: string[];
   skippedNames: string[];
   code: number;
   /** What vitest printed, unless it was `live`. */
@@ -36,16 +37,19 @@ export async function runVitest(
   }
 }
 
-/** The counts of several runs together. */
-export function total(runs: readonly TestRun[]): Pick<TestRun, "passed" | "failed" | "skipped" | "skippedNames"> {
-  const sum = (count: (run: TestRun) => number): number => runs.reduce((all, run) => all + count(run), 0);
+/** What several runs say together. */
+export function total(runs: readonly Outcome[]): Outcome {
+  const sum = (count: (run: Outcome) => number): number => runs.reduce((all, run) => all + count(run), 0);
   return {
     passed: sum(({ passed }) => passed),
     failed: sum(({ failed }) => failed),
     skipped: sum(({ skipped }) => skipped),
+    failedNames: runs.flatMap(({ failedNames }) => failedNames),
     skippedNames: runs.flatMap(({ skippedNames }) => skippedNames),
   };
 }
+
+type Outcome = Omit<TestRun, "code" | "output">;
 
 interface Report {
   numPassedTests: number;
@@ -55,21 +59,21 @@ interface Report {
   testResults: { assertionResults: { fullName: string; status: string }[] }[];
 }
 
-function readReport(file: string): Pick<TestRun, "passed" | "failed" | "skipped" | "skippedNames"> {
+function readReport(file: string): Outcome {
   let report: Report;
   try {
     report = JSON.parse(readFileSync(file, "utf8")) as Report;
   } catch {
     // vitest ended before it ran a test.
-    return { passed: 0, failed: 1, skipped: 0, skippedNames: [] };
+    return { passed: 0, failed: 1, skipped: 0, failedNames: [], skippedNames: [] };
   }
-  const skipped = report.testResults
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ status }) => status !== "passed" && status !== "failed");
+  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
+  const skipped = tests.filter(({ status }) => status !== "passed" && status !== "failed");
   return {
     passed: report.numPassedTests,
     failed: report.numFailedTests,
     skipped: skipped.length,
+    failedNames: tests.filter(({ status }) => status === "failed").map(({ fullName }) => fullName),
     skippedNames: skipped.map(({ fullName }) => fullName),
   };
 }
