@@ -86,7 +86,7 @@ function contents(server: Record<string, string>): string[] {
     return all`.replaceAll(/\s+/g, " ");
   return [0, 3, 5].flatMap((number) => [
     `database ${number}`,
-    ...tell(server, [`SELECT ${number}`, `EVAL "${script}" 0`, "FUNCTION LIST WITHCODE"]).split("\n"),
+    ...tell(server, [`SELECT ${number}`, `EVAL_RO "${script}" 0`, "FUNCTION LIST WITHCODE"]).split("\n"),
   ]);
 }
 
