@@ -21,6 +21,7 @@ dump() {
   pg_dumpall --no-password 2> "$errors" | gzip > "$work/dump.sql.gz" 2>> "$errors"
 }
 attend dump || fail "pg_dumpall failed: $(tail -n 3 "$errors")"
+rm "$errors"
 # Reads all of it again: what gzip or the end of the dump does not vouch for is not kept.
 contents() {
   gzip -dc "$work/dump.sql.gz" | contents_of_dump > "$work/contents.tsv"

@@ -129,6 +129,8 @@ version=$(server_version) || {
 } || fail "the server at $PGHOST does not answer $PGUSER"
 saved_by=$(manifest "$folder" serverVersion)
 ! older "${version%%.*}" "${saved_by%%.*}" || fail "$name was saved by PostgreSQL $saved_by, and the server is an older one: $version"
+ours=$(pg_dumpall --version | awk '{ print $3 }')
+! older "${ours%%.*}" "${version%%.*}" || fail "this image has PostgreSQL $ours, which cannot read what a newer server has: $version"
 [ "$(sql -c 'select rolsuper from pg_roles where rolname = current_user')" = t ] || fail "$PGUSER is no superuser, and only one can restore"
 
 in_the_way > "$work/aside"
