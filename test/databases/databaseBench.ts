@@ -124,10 +124,10 @@ export class DatabaseBench {
     return { ended, said: () => stdout, signal: (signal) => child.kill(signal) };
   }
 
-  /** Waits until something is so. @throws Error when it is not within half a minute. */
+  /** Waits until something is so. @throws Error when it is not within a minute. */
   async until(isSo: () => boolean): Promise<void> {
     for (let tries = 0; !isSo(); tries++) {
-      if (tries === 300) {
+      if (tries === 600) {
         throw new Error(`This did not come about: ${isSo.toString()}`);
       }
       await pause(100);
@@ -250,16 +250,22 @@ export class DatabaseBench {
       .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as RunRecord);
   }
 
-  /** A PostgreSQL server with a superuser of its own. @returns the environment that reaches it. */
-  postgres(name: string, superuser = "twister"): Record<string, string> {
+  /**
+   * A PostgreSQL server with a superuser of its own.
+   * @param programs folder with another version's `initdb` and `pg_ctl`.
+   * @returns the environment that reaches it.
+   */
+  postgres(name: string, superuser = "twister", programs = this.at("bin")): Record<string, string> {
     const data = this.at(`servers/${name}`);
-    this.succeed(`initdb -D ${data} -U ${superuser} --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8`);
+    this.succeed(
+      `${programs}/initdb -D ${data} -U ${superuser} --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8`,
+    );
     const socket = `${data}.socket`;
     this.succeed(`mkdir ${socket}`);
     const options = `-c listen_addresses='' -c unix_socket_directories=${socket} -c fsync=off`;
-    const start = `pg_ctl -D ${data} -s -w -l ${data}.log -o "${options}" start`;
+    const start = `${programs}/pg_ctl -D ${data} -s -w -l ${data}.log -o "${options}" start`;
     this.succeed(start);
-    const stop = `pg_ctl -D ${data} -s -m immediate stop`;
+    const stop = `${programs}/pg_ctl -D ${data} -s -m immediate stop`;
     this.#stops.push(() => this.shell(stop));
     return { PGHOST: socket, PGUSER: superuser };
   }

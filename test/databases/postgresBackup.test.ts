@@ -2,6 +2,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DatabaseBench } from "./databaseBench.ts";
+import { newerPostgres } from "./newerPostgres.ts";
 
 // Against a real PostgreSQL, in the shell of the Alpine images.
 let bench: DatabaseBench;
@@ -119,6 +120,12 @@ describe("a run that fails leaves what was there, nothing half done, and a recor
     const bytes = Math.floor((all * percent) / 100);
     const killed = `sh -c 'pg_dumpall "$@" | head -c ${bytes}; kill -9 $$' sh "$@"`;
     failsWith(/pg_dumpall failed/, back({}, `pg_dumpall() { ${killed}; }`));
+  });
+
+  test.runIf(process.arch === "x64")("the server is newer than this image", async () => {
+    const programs = await newerPostgres(bench.at("newer"));
+    const run = back(bench.postgres("newer", "twister", programs));
+    failsWith(/pg_dumpall failed: .*server version mismatch.*server version: 17\.10; pg_dumpall version: 15\./, run);
   });
 
   test("a dump that ends early and says nothing of it", () => {
