@@ -62,7 +62,6 @@ be_alone() {
     echo "$KIND: another run is under way, this one waits for its end"
     flock 9 &
     wait $!
-    set_time
   fi
   before=$(sed -n 's/^{.*"started":"\([0-9TZ]*\)".*}$/\1/p' "$file")
   if [ -n "$before" ]; then
@@ -70,6 +69,12 @@ be_alone() {
     cp "$file" "$RECORDS/.$KIND-$before"
     mv "$RECORDS/.$KIND-$before" "$RECORDS/$KIND-$before.json"
   fi
+  # Its name is the second in which it began: each has one of its own.
+  set_time
+  while [ -e "$RECORDS/$KIND-$started.json" ]; do
+    sleep 1
+    set_time
+  done
   record_line false "it was killed, or its machine went down, or it found no room for its record" > "$file" \
     || fail "nothing can be written to $RECORDS"
   lock=$file
