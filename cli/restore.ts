@@ -85,7 +85,8 @@ async function list(jobs: ClusterJobs, kind: DatabaseKind): Promise<void> {
   const table = new Table({ head: ["backup", "age", "size", "saved by"], style: { head: [], border: [] } });
   for (const line of lines) {
     const [name, age, bytes, version] = line.split("\t");
-    table.push([name, ago(Number(age)), formatBytes(Number(bytes)), version]);
+    // A wrong clock has made it, or it is this one that is wrong.
+    table.push([name, Number(age) < 0 ? "of a time to come" : ago(Number(age)), formatBytes(Number(bytes)), version]);
   }
   process.stdout.write(`${table.toString()}\n`);
 }

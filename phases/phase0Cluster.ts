@@ -70,9 +70,11 @@ export function buildPhase0Cluster(
     }
   }
 
-  if (podHygiene.deployments.length > 0) {
-    const { revisionHistoryLimit: limit, deployments } = podHygiene;
-    new RevisionHistory("revision-history", { limit, deployments }, opts());
+  // Our own say it themselves: two managers of one field would take it from each other.
+  const own = Object.entries(mcpServices).map(([name, { namespace }]) => `${namespace}/${name}`);
+  const deployments = podHygiene.deployments.filter((each) => !own.includes(each));
+  if (deployments.length > 0) {
+    new RevisionHistory("revision-history", { limit: podHygiene.revisionHistoryLimit, deployments }, opts());
   }
 
   for (const [name, { namespace, pull, requests, limits, ...rest }] of Object.entries(mcpServices)) {
@@ -82,6 +84,7 @@ export function buildPhase0Cluster(
         ...rest,
         name,
         namespace,
+        historyLimit: podHygiene.revisionHistoryLimit,
         pullPolicy: pull ? "IfNotPresent" : "Never",
         labels: settings.workloads[namespace]?.[name]?.labels ?? { app: name },
         requests: { cpu: requests.cpu.text, memory: requests.memory.text },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { capture } from "../cli/capture.ts";
@@ -12,7 +12,10 @@ import { runVitest, type TestRun } from "./support/vitest.ts";
  * @returns the steps that failed, and the unit tests' counts.
  */
 export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
-  requireSystemPackages([{ command: "shellcheck", debianPackage: "shellcheck" }]);
+  requireSystemPackages([
+    { command: "shellcheck", debianPackage: "shellcheck" },
+    { command: "python3", debianPackage: "python3" },
+  ]);
   const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-check-"));
   try {
     // What runs on the host is the bundle: a name that one file defines and another uses is only seen there.
@@ -23,6 +26,8 @@ export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
       step("lint", ["eslint", "--cache", "--cache-location", "node_modules/.cache/eslint/", "--max-warnings=0", "."]),
       step("format", ["prettier", "--check", "--cache", "--log-level=warn", "."]),
       step("shell", ["shellcheck", "--shell=bash", join(scratch, "bundle.sh"), join(scratch, "install.sh")]),
+      step("pods' shell", ["shellcheck", ...POSIX, ...podScripts(".sh")]),
+      step("pods' Python", ["python3", "-c", COMPILE, ...podScripts(".py")]),
       step("schema", ["node", "cli/schema.ts", "--check"]),
     ];
     const unit = runVitest("unit*", { live: false, words: ["--coverage"] });
@@ -36,6 +41,25 @@ export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
+
+/**
+ * BusyBox' shell is that of the pods, and has what is excluded here, pipefail, beyond dash's. Those that others read are
+ * looked at with them: a name of theirs means something only there.
+ */
+const POSIX = ["--shell=dash", "--exclude=SC3040", "--external-sources", "--check-sourced", "--source-path=SCRIPTDIR"];
+
+/** Compiles files, and leaves nothing behind. */
+const COMPILE = 'import sys\nfor name in sys.argv[1:]: compile(open(name).read(), name, "exec")';
+
+/** Scripts that run in pods, without those that are only read by others. */
+function podScripts(extension: string): string[] {
+  const folder = join("components", "cluster", "scripts");
+  return readdirSync(join(FOLDER, folder))
+    .filter((name) => name.endsWith(extension) && !READ_BY_OTHERS.includes(name))
+    .map((name) => join(folder, name));
+}
+
+const READ_BY_OTHERS = ["backup.sh", "postgres.sh", "redis.sh"];
 
 /** The one step whose failures are counted test by test. */
 export const UNIT_TESTS = "unit tests";

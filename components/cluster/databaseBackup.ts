@@ -20,7 +20,7 @@ export interface DatabaseBackupArgs {
   image: string;
   /** Cron expression of five fields, in the time of the machine. */
   schedule: string;
-  /** Seconds for which a backup is kept; the last one stays, however old. */
+  /** Seconds for which a backup is kept; the last one stays, however old. A run removes no more than the two oldest. */
   retention: number;
   /** Claim of the backups' folder. */
   claim: pulumi.Input<string>;
@@ -43,7 +43,11 @@ interface Kind {
 
 /**
  * A daily backup of a database: whole, checked, read back, and only then under its final name. Fails when any step fails,
- * and leaves a line for each run.
+ * and leaves a line for each run; for one that was killed, the next one leaves it.
+ *
+ * Runs of a database come one after the other, whoever starts them; a restore is refused while one is under way. A backup's
+ * name is the time in UTC at which it was begun. A run adds one and removes two at most, so that a clock that is wrong costs no
+ * more than the two oldest; one that says that it is of a time to come is not taken for the newest.
  */
 class DatabaseBackup extends pulumi.ComponentResource {
   /** Name of the CronJob. */

@@ -22,6 +22,8 @@ export interface McpServiceArgs {
   /** Kubernetes quantities: what each pod is promised, and may use at most. */
   requests: { cpu: string; memory: string };
   limits: { cpu: string; memory: string };
+  /** Old ReplicaSets that its Deployment keeps. */
+  historyLimit: number;
   /** Environment of its container. Default: only HOME, which is /tmp. */
   environment?: readonly kubernetes.types.input.core.v1.EnvVar[];
 }
@@ -53,7 +55,7 @@ export class McpService extends pulumi.ComponentResource {
     const customTimeouts = { create: limit, update: limit, delete: limit };
     const spec = {
       replicas,
-      revisionHistoryLimit: 3,
+      revisionHistoryLimit: args.historyLimit,
       progressDeadlineSeconds: UPDATE_LIMIT - 60,
       // Ready once is not enough: one that dies of its first request has not come up.
       minReadySeconds: 10,

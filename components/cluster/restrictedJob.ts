@@ -39,7 +39,7 @@ export interface RestrictedJobArgs {
 
 /**
  * A CronJob whose pods keep to the restricted level of the Pod Security Standards, with a file system that cannot be written
- * and no rights on the cluster. Two runs never overlap; one that is late by more than an hour is left out and counts as
+ * and no rights on the cluster. Two of its runs never overlap; one that is late by more than an hour is left out and counts as
  * missed; a failed one is tried once more.
  */
 export function restrictedCronJob(

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 export interface RevisionHistoryArgs {
   /** Old ReplicaSets that each Deployment keeps. */
   limit: number;
-  /** Deployments that are there, as namespace/name. */
+  /** Deployments that others have made and that are there, as namespace/name. One of this program's own says it itself. */
   deployments: readonly string[];
 }
 

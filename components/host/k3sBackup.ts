@@ -8,14 +8,15 @@ export interface K3sBackupArgs extends Reason {
   path: string;
   /** Hour of the day at which it runs, in the time of the machine. */
   hour: number;
-  /** Seconds for which a backup is kept; the last one stays, however old. */
+  /** Seconds for which a backup is kept; the last one stays, however old. A run removes no more than the two oldest. */
   retention: number;
 }
 
 /**
  * A daily backup of K3s itself: its datastore, and what it keeps beside it (the token that opens the datastore, keys,
  * certificates, manifests, /etc/rancher). Checked, read back, and only then under its final name, `k3s/k3s-<UTC time>` in the
- * folder of the backups, which only root can read. K3s runs on. A run that fails is an error in the system log.
+ * folder of the backups, which only root can read. K3s runs on. A run that fails is an error in the system log. One run adds a
+ * backup and removes two at most, so that a clock that is wrong for a night costs no more than the two oldest.
  *
  * To restore the default datastore, SQLite, on this machine or on a new one with the same name and the same K3s:
  *
@@ -47,7 +48,7 @@ export class K3sBackup extends pulumi.ComponentResource {
         calendar: `*-*-* ${time}:00`,
         effect:
           `at ${time} K3s' datastore, token and configuration are saved to ${path}/k3s, while K3s runs on; those older than ` +
-          `${Number((retention / 86_400).toFixed(1))} days are removed, never the last one`,
+          `${Number((retention / 86_400).toFixed(1))} days are removed, two a run at most, never the last one`,
         why,
       },
       host,

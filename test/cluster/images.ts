@@ -47,6 +47,8 @@ const IMAGES: readonly TestImage[] = [
 ];
 
 const PACKAGES = [
+  // For flock, which Debian's BusyBox has not, and Alpine's has.
+  "util-linux",
   ...["busybox-static", "postgresql-15", "redis-server", "redis-tools"],
   ...["python3-minimal", "libpython3.11-stdlib", "tzdata", "ca-certificates"],
 ];

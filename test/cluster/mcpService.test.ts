@@ -63,6 +63,7 @@ function service(name: string, changed: Partial<McpServiceArgs> = {}): DeclaredC
     labels: { app: name, component: "mcp" },
     requests: { cpu: "10m", memory: "32Mi" },
     limits: { cpu: "500m", memory: "128Mi" },
+    historyLimit: 3,
     ...changed,
   };
   return { component: "McpService", name, args };

@@ -1,5 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Captured } from "../../cli/capture.ts";
@@ -141,6 +142,118 @@ describe("before there is a backup", () => {
     expect(restored.code).toBe(1);
     expect(errorOf(restored)).toMatch(/^error: the restore of postgres failed: there is no backup in \/backups$/);
   });
+});
+
+describe("a backup whose pod goes while it dumps", () => {
+  /** Holds the dump where it wants to read a table, and begins a backup. @returns its pod. */
+  async function dumping(job: string): Promise<{ pod: string; uid: string }> {
+    // A session of its own, which ends with `letGo`.
+    const locked = sql("begin; lock table people in access exclusive mode; select pg_sleep(3600)");
+    locked.catch(() => undefined);
+    await until(async () => (await sql(`select count(*) from pg_locks where mode = 'AccessExclusiveLock'`)) !== "0");
+    await inNamespace("create", "job", job, "--from=cronjob/postgres-backup");
+    await until(async () => (await sql(WAITING)) !== "0");
+    const columns = "jsonpath={.items[0].metadata.name} {.items[0].metadata.uid}";
+    const [pod = "", uid = ""] = (
+      await inNamespace("get", "pod", `--selector=job-name=${job}`, `--output=${columns}`)
+    ).split(" ");
+    expect(unfinished()).toEqual([".unfinished-postgres"]);
+    return { pod, uid };
+  }
+
+  const WAITING =
+    "select count(*) from pg_stat_activity where application_name = 'pg_dump' and wait_event_type = 'Lock'";
+
+  async function letGo(): Promise<void> {
+    await sql(
+      "select pg_terminate_backend(pid) from pg_stat_activity where query ~ 'pg_sleep' and pid <> pg_backend_pid()",
+    );
+  }
+
+  async function until(isSo: () => Promise<boolean>): Promise<void> {
+    for (let tries = 0; !(await isSo()); tries++) {
+      expect(tries).toBeLessThan(120);
+      await pause(1000);
+    }
+  }
+
+  const unfinished = (): string[] => readdirSync(folder).filter((name) => name.startsWith(".unfinished"));
+
+  /** What the runs of PostgreSQL's backup have left that began after those that were there. */
+  function told(before: readonly string[]): { ok: boolean; sentence: string }[] {
+    return records()
+      .filter((name) => !before.includes(name))
+      .map((name) => JSON.parse(readFileSync(join(folder, "runs", name), "utf8")) as { ok: boolean; sentence: string });
+  }
+
+  const records = (): string[] =>
+    readdirSync(join(folder, "runs"))
+      .filter((name) => /^postgres-.*\.json$/.test(name))
+      .sort();
+
+  test("because it is evicted leaves its record, and its job makes a whole one by its second try", async () => {
+    const [before, whole] = [records(), backups("postgres-")];
+    const { pod } = await dumping("postgres-evicted");
+    const eviction = { apiVersion: "policy/v1", kind: "Eviction", metadata: { name: pod, namespace: NAMESPACE } };
+    await kubectl(["create", "--raw", `/api/v1/namespaces/${NAMESPACE}/pods/${pod}/eviction`, "-f", "-"], eviction);
+    await until(() => Promise.resolve(told(before).length === 1));
+    expect(told(before)).toEqual([expect.objectContaining({ ok: false, sentence: "it was told to end" })]);
+    expect(backups("postgres-")).toEqual(whole);
+    await letGo();
+    await inNamespace("wait", "--for=condition=complete", "--timeout=120s", "job/postgres-evicted");
+    expect(told(before).map(({ ok }) => ok)).toEqual([false, true]);
+    expect(backups("postgres-")).toHaveLength(whole.length + 1);
+    expect(unfinished()).toEqual([]);
+  });
+
+  test("without a word is told of by the second try, which is whole", async () => {
+    const [before, whole] = [records(), backups("postgres-")];
+    const { uid } = await dumping("postgres-killed");
+    // As the node's power would: nothing in the pod hears of it.
+    process.kill(shellOf(uid), "SIGKILL");
+    await until(
+      async () => (await inNamespace("get", "job", "postgres-killed", "--output=jsonpath={.status.failed}")) === "1",
+    );
+    expect(told(before)).toEqual([]);
+    expect(backups("postgres-")).toEqual(whole);
+    await letGo();
+    await inNamespace("wait", "--for=condition=complete", "--timeout=120s", "job/postgres-killed");
+    expect(told(before)).toEqual([
+      expect.objectContaining({
+        ok: false,
+        sentence: expect.stringMatching(/^it was killed, or its machine/) as string,
+      }),
+      expect.objectContaining({ ok: true }),
+    ]);
+    expect(backups("postgres-")).toHaveLength(whole.length + 1);
+    expect(unfinished()).toEqual([]);
+    // What comes after begins with none.
+    for (const name of backups("postgres-")) {
+      rmSync(join(folder, name), { recursive: true });
+    }
+  });
+
+  /** The process, as this machine counts, of the script in that pod. */
+  function shellOf(uid: string): number {
+    const found = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .filter(
+        (pid) => about(pid, "cgroup").includes(uid) && about(pid, "cmdline").includes("/scripts/postgresBackup.sh"),
+      )
+      .map(Number)
+      .sort((one, other) => one - other);
+    expect(found.length).toBeGreaterThan(0);
+    return found[0] ?? 0;
+  }
+
+  function about(pid: string, what: string): string {
+    try {
+      return readFileSync(`/proc/${pid}/${what}`, "utf8");
+    } catch {
+      // It has ended.
+      return "";
+    }
+  }
 });
 
 describe("with backups", () => {

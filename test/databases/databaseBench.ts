@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chownSync,
   cpSync,
@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "vitest";
 import { requireSystemPackages, systemCommandPath } from "../support/systemPackages.ts";
 
@@ -26,6 +27,16 @@ export interface Ran {
   code: number | null;
   stdout: string;
   stderr: string;
+}
+
+/** A script that is under way. */
+export interface UnderWay {
+  /** How it ends. */
+  ended: Promise<Ran>;
+  /** What it has said so far. */
+  said(): string;
+  /** Sends a signal to its shell, and to nothing that the shell has started: as Kubernetes does. */
+  signal(name: NodeJS.Signals): void;
 }
 
 /** A line that a run left. */
@@ -68,7 +79,8 @@ export class DatabaseBench {
     for (const name of readdirSync(POSTGRES)) {
       symlinkSync(join(POSTGRES, name), this.at(`bin/${name}`));
     }
-    for (const name of ["redis-server", "redis-cli", "redis-check-rdb"]) {
+    // Debian's BusyBox has no flock, Alpine's has.
+    for (const name of ["redis-server", "redis-cli", "redis-check-rdb", "flock"]) {
       symlinkSync(systemCommandPath(name), this.at(`bin/${name}`));
     }
     writeFileSync(join(this.backups, ".twisterlab-edge"), "");
@@ -82,20 +94,44 @@ export class DatabaseBench {
 
   /** Runs shell text as the pod would, with BusyBox. */
   shell(text: string, environment: Readonly<Record<string, string>> = {}, name = "sh"): Ran {
-    const { uid, gid } = this.#user;
     const { status, stdout, stderr } = spawnSync(systemCommandPath("busybox"), ["sh", "-c", text, name], {
-      cwd: this.folder,
-      env: {
-        PATH: `${this.at("instead")}:${this.at("bin")}`,
-        TMPDIR: this.at("tmp"),
-        BACKUPS: this.backups,
-        ...environment,
-      },
-      ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+      ...this.#place(environment),
       encoding: "utf8",
       maxBuffer: 1 << 28,
     });
     return { code: status, stdout, stderr };
+  }
+
+  /** As `script`, and does not wait for its end. */
+  begin(name: string, environment: Readonly<Record<string, string>>, functions = ""): UnderWay {
+    const path = this.at(`scripts/${name}`);
+    const words = ["sh", "-c", `${functions}\n. ${path}`, path];
+    const child = spawn(systemCommandPath("busybox"), words, {
+      ...this.#place(environment),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (part: string) => (stdout += part));
+    child.stderr.setEncoding("utf8").on("data", (part: string) => (stderr += part));
+    const ended = new Promise<Ran>((resolve) => {
+      // Not `close`: what it has started may go on for a moment.
+      child.once("exit", (code) => {
+        setTimeout(() => {
+          resolve({ code, stdout, stderr });
+        }, 100);
+      });
+    });
+    return { ended, said: () => stdout, signal: (signal) => child.kill(signal) };
+  }
+
+  /** Waits until something is so. @throws Error when it is not within a minute. */
+  async until(isSo: () => boolean): Promise<void> {
+    for (let tries = 0; !isSo(); tries++) {
+      if (tries === 600) {
+        throw new Error(`This did not come about: ${isSo.toString()}`);
+      }
+      await pause(100);
+    }
   }
 
   /** As `shell`. @returns standard output. @throws Error when it fails. */
@@ -115,13 +151,22 @@ export class DatabaseBench {
 
   /** Runs `task` with shell text in the place of a command that BusyBox does not have itself. */
   instead<T>(command: string, text: string, task: () => T): T {
-    const place = this.at(`instead/${command}`);
-    writeFileSync(place, `#!${this.at("bin/sh")}\n${text}\n`, { mode: 0o755 });
+    this.replace(command, text);
     try {
       return task();
     } finally {
-      rmSync(place);
+      this.restoreCommand(command);
     }
+  }
+
+  /** Puts shell text in the place of a command that BusyBox does not have itself. */
+  replace(command: string, text: string): void {
+    writeFileSync(this.at(`instead/${command}`), `#!${this.at("bin/sh")}\n${text}\n`, { mode: 0o755 });
+  }
+
+  /** Ends what `replace` began. */
+  restoreCommand(command: string): void {
+    rmSync(this.at(`instead/${command}`), { force: true });
   }
 
   /** Takes all backups and records away. */
@@ -205,16 +250,22 @@ export class DatabaseBench {
       .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as RunRecord);
   }
 
-  /** A PostgreSQL server with a superuser of its own. @returns the environment that reaches it. */
-  postgres(name: string, superuser = "twister"): Record<string, string> {
+  /**
+   * A PostgreSQL server with a superuser of its own.
+   * @param programs folder with another version's `initdb` and `pg_ctl`.
+   * @returns the environment that reaches it.
+   */
+  postgres(name: string, superuser = "twister", programs = this.at("bin")): Record<string, string> {
     const data = this.at(`servers/${name}`);
-    this.succeed(`initdb -D ${data} -U ${superuser} --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8`);
+    this.succeed(
+      `${programs}/initdb -D ${data} -U ${superuser} --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8`,
+    );
     const socket = `${data}.socket`;
     this.succeed(`mkdir ${socket}`);
     const options = `-c listen_addresses='' -c unix_socket_directories=${socket} -c fsync=off`;
-    const start = `pg_ctl -D ${data} -s -w -l ${data}.log -o "${options}" start`;
+    const start = `${programs}/pg_ctl -D ${data} -s -w -l ${data}.log -o "${options}" start`;
     this.succeed(start);
-    const stop = `pg_ctl -D ${data} -s -m immediate stop`;
+    const stop = `${programs}/pg_ctl -D ${data} -s -m immediate stop`;
     this.#stops.push(() => this.shell(stop));
     return { PGHOST: socket, PGUSER: superuser };
   }
@@ -241,6 +292,20 @@ export class DatabaseBench {
       stop();
     });
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #place(environment: Readonly<Record<string, string>>) {
+    const { uid, gid } = this.#user;
+    return {
+      cwd: this.folder,
+      env: {
+        PATH: `${this.at("instead")}:${this.at("bin")}`,
+        TMPDIR: this.at("tmp"),
+        BACKUPS: this.backups,
+        ...environment,
+      },
+      ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+    };
   }
 
   /** A port that no other process's tests use. */

@@ -1,7 +1,8 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DatabaseBench } from "./databaseBench.ts";
+import { newerPostgres } from "./newerPostgres.ts";
 
 // Against a real PostgreSQL, in the shell of the Alpine images.
 let bench: DatabaseBench;
@@ -121,6 +122,12 @@ describe("a run that fails leaves what was there, nothing half done, and a recor
     failsWith(/pg_dumpall failed/, back({}, `pg_dumpall() { ${killed}; }`));
   });
 
+  test.runIf(process.arch === "x64")("the server is newer than this image", async () => {
+    const programs = await newerPostgres(bench.at("newer"));
+    const run = back(bench.postgres("newer", "twister", programs));
+    failsWith(/pg_dumpall failed: .*server version mismatch.*server version: 17\.10; pg_dumpall version: 15\./, run);
+  });
+
   test("a dump that ends early and says nothing of it", () => {
     failsWith(/the dump is not whole/, back({}, 'pg_dumpall() { command pg_dumpall "$@" | sed -n 1,50p; }'));
   });
@@ -157,11 +164,7 @@ describe("old backups", () => {
   /** A backup as it was so many days ago. */
   function of(days: number): string {
     const name = `postgres-${new Date(Date.now() - days * 86_400_000).toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
-    mkdirSync(join(bench.backups, name));
-    copyFileSync(
-      join(bench.backups, bench.whole().at(-1) ?? "", "manifest.json"),
-      join(bench.backups, name, "manifest.json"),
-    );
+    bench.succeed(`cp -r ${bench.backups}/${bench.whole().at(-1) ?? ""} ${bench.backups}/${name}`);
     return name;
   }
 

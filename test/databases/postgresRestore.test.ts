@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EVERY_COMMAND } from "../support/hostScripts.ts";
 import { DatabaseBench } from "./databaseBench.ts";
+import { newerPostgres } from "./newerPostgres.ts";
 
 // Against real PostgreSQL servers, in the shell of the Alpine images.
 let bench: DatabaseBench;
@@ -301,8 +302,70 @@ describe("a restore is refused before it touches anything", () => {
     expectRefusal(/somebody is no superuser/, () => restore({}, { PGUSER: "somebody" }));
   });
 
+  test.runIf(process.arch === "x64")("into a server that is newer than this image", async () => {
+    const newer = bench.postgres("newer", "twister", await newerPostgres(bench.at("newer")));
+    const has = () => bench.succeed("psql -XAtqd postgres -c 'select datname from pg_database'", newer);
+    const before = has();
+    expect(bench.restore("postgres", newer)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /this image has PostgreSQL 15\.\d+, which cannot read what a newer server has: 17\.10/,
+      ) as string,
+    });
+    expect(has()).toBe(before);
+  });
+
   test("on a server that does not answer", () => {
     expectRefusal(/does not answer twister/, () => restore({}, { PGHOST: bench.at("tmp") }));
+  });
+});
+
+describe("the server's own disk", () => {
+  const disk = (free: number): string => `echo; echo "/dev/x 9 9 ${free} 1% /data"`;
+  const needed = (): number => {
+    const { databaseBytes } = JSON.parse(readFileSync(join(bench.backups, backup, "manifest.json"), "utf8")) as {
+      databaseBytes: number;
+    };
+    return Math.floor(databaseBytes / 1024) + 2 ** 20;
+  };
+
+  beforeEach(() => {
+    fill(target, OLD);
+  });
+
+  test("without room for what is saved beside what is there, is a reason to change nothing", () => {
+    bench.instead("df", disk(needed() - 1), () => {
+      expectRefusal(/nothing was changed: \d+ KiB are free on the server's disk, and what was saved takes \d+/, () =>
+        restore({ overwrite: true }),
+      );
+    });
+  });
+
+  test("with just enough room is none", () => {
+    bench.instead("df", disk(needed()), () => {
+      expect(restore({ overwrite: true })).toMatchObject({ code: 0 });
+    });
+  });
+
+  test.each([
+    ["has nothing to look with", "exit 127"],
+    ["says nothing that could be read", "echo"],
+  ])("of a server that %s is left to whoever restores, who is told", (_, text) => {
+    bench.instead("df", text, () => {
+      const run = restore({ overwrite: true });
+      expect(run).toMatchObject({ code: 0 });
+      expect(run.stdout).toMatch(
+        /nobody knows whether the server's disk has room: .* as much free as \d+ bytes, and 1 GiB/,
+      );
+    });
+  });
+
+  test("is left to them, too, where the backup does not say how large its databases were", () => {
+    const manifest = join(bench.backups, backup, "manifest.json");
+    writeFileSync(manifest, readFileSync(manifest, "utf8").replace(/,"databaseBytes":\d+/, ""));
+    const run = restore({ overwrite: true });
+    expect(run).toMatchObject({ code: 0 });
+    expect(run.stdout).toMatch(/nobody knows whether .* as much free as its databases took/);
   });
 });
 
@@ -358,11 +421,11 @@ describe("a restore that fails half-way", () => {
   }
 
   test("because it is killed anywhere loses nothing, and is repeated", { timeout: 600_000 }, () => {
-    // The ninth finds a mark that says nothing yet, the twelfth a server without `postgres`.
-    const step = process.env[EVERY_COMMAND] === undefined ? 3 : 1;
+    // The eleventh finds a mark that says nothing yet, the fourteenth a server without `postgres`.
+    const [first, step] = process.env[EVERY_COMMAND] === undefined ? [5, 3] : [1, 1];
     let refused = 0;
     let killed = true;
-    for (let call = step; killed; call += step) {
+    for (let call = first; killed; call += step) {
       const { code } = restore({ overwrite: true, functions: killedBefore(call) });
       rmSync(bench.at("tmp/calls"));
       killed = code === null;

@@ -103,14 +103,14 @@ describe("the drill", () => {
     expect(bench.succeed(`ls -A ${bench.at("scratch")}`)).toBe("");
   });
 
-  test.each([
-    [
-      "cut half-way",
-      (file: string) => {
-        truncateSync(file, readFileSync(file).length >> 1);
+  const damages: [string, (file: string) => void, RegExp][] = [
+    ...[0, 0.1, 0.5, 0.9, 0.999].map((share): (typeof damages)[number] => [
+      `cut at ${share} of it`,
+      (file) => {
+        truncateSync(file, Math.floor(readFileSync(file).length * share));
       },
       /another size/,
-    ],
+    ]),
     [
       "with a bit that flipped",
       (file: string) => {
@@ -121,7 +121,8 @@ describe("the drill", () => {
       },
       /another checksum/,
     ],
-  ])("finds a file %s", (_, damage, reason) => {
+  ];
+  test.each(damages)("finds a file %s", (_, damage, reason) => {
     back();
     damage(join(bench.backups, bench.whole()[0] ?? "", "dump.rdb"));
     expect(bench.drill("redis")).toMatchObject({ code: 1, stderr: expect.stringMatching(reason) as string });

@@ -86,12 +86,20 @@ function contents(server: Record<string, string>): string[] {
     return all`.replaceAll(/\s+/g, " ");
   return [0, 3, 5].flatMap((number) => [
     `database ${number}`,
-    ...tell(server, [`SELECT ${number}`, `EVAL "${script}" 0`, "FUNCTION LIST WITHCODE"]).split("\n"),
+    ...tell(server, [`SELECT ${number}`, `EVAL_RO "${script}" 0`, "FUNCTION LIST WITHCODE"]).split("\n"),
   ]);
 }
 
 function info(key: string): string | undefined {
   return new RegExp(`^${key}:(.*?)\\r?$`, "m").exec(tell(target, ["INFO"]))?.[1];
+}
+
+/** Ends the server that a restore has started; in a pod it ends with its shell. */
+function endOwn(): void {
+  const own = bench.at("tmp/served");
+  bench.succeed(
+    `REDISCLI_AUTH=$(sed 's/^requirepass //' ${own}/redis.conf) redis-cli -s ${own}/socket shutdown nosave || true`,
+  );
 }
 
 const OLD = ["SET old 1 EX 5000", "SET key:1 another", "SELECT 5", "SET old 5"];
@@ -216,6 +224,121 @@ describe("a server that has data already", () => {
   });
 });
 
+describe("somebody who writes all the time", () => {
+  /** Numbers of the keys `w:<number>` in what the server has. */
+  const written = (): Set<number> =>
+    new Set(
+      tell(target, ["KEYS w:*"])
+        .split("\n")
+        .map((line) => Number(line.slice(2))),
+    );
+
+  /** Writes one key after the other until it is told to end; `acks` gets the answer to each. */
+  const WRITER = `n=0
+    while [ ! -e $TMPDIR/enough ]; do
+      n=$((n + 1))
+      echo "$n $(redis-cli -h 127.0.0.1 -p $PORT set w:$n 1 2>&1)"
+    done > $TMPDIR/acks; echo > $TMPDIR/ended`;
+
+  /** Restores while it writes. @returns how that ended, and the numbers of what was acknowledged. */
+  function restoreBesideWriter(functions = "") {
+    const [acks, enough, ended] = ["acks", "enough", "ended"].map((name) => bench.at(`tmp/${name}`));
+    writeFileSync(bench.at("tmp/writer"), WRITER);
+    bench.succeed(`sh ${bench.at("tmp/writer")} > /dev/null 2>&1 & sleep 1`, target);
+    const run = restore({ overwrite: true, functions });
+    bench.succeed(`sleep 1; touch ${enough}; until [ -e ${ended} ]; do sleep 0.1; done`);
+    const answers = readFileSync(acks ?? "", "utf8")
+      .trimEnd()
+      .split("\n");
+    bench.succeed(`rm ${acks} ${enough} ${ended} ${bench.at("tmp/writer")}`);
+    const acknowledged = answers.filter((line) => line.endsWith(" OK")).map((line) => Number(line.split(" ")[0]));
+    return { run, acknowledged };
+  }
+
+  beforeEach(() => {
+    tell(target, OLD);
+  });
+
+  /** As with data that takes its time to be saved. */
+  const SLOW = `df() { sleep 1; command df "$@"; }; sha256sum() { sleep 0.5; command sha256sum "$@"; }`;
+
+  /** What of these numbers was saved first, is in what the server has now, and is in neither. */
+  function whereAre(numbers: number[]) {
+    const now = written();
+    const [saved = ""] = bench.savedBefore();
+    bench.succeed("sleep 1");
+    expect(restore({ overwrite: true, from: saved })).toMatchObject({ code: 0 });
+    const before = written();
+    return {
+      saved: numbers.filter((number) => before.has(number)).length,
+      there: numbers.filter((number) => now.has(number)).length,
+      lost: numbers.filter((number) => !now.has(number) && !before.has(number)),
+    };
+  }
+
+  test("loses nothing that was acknowledged: it is in what was saved first, or in what the server has now", () => {
+    const { run, acknowledged } = restoreBesideWriter(SLOW);
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    const { saved, there, lost } = whereAre(acknowledged);
+    expect(lost).toEqual([]);
+    // Both were there, or this has shown nothing.
+    expect(saved).toBeGreaterThan(20);
+    expect(there).toBeGreaterThan(20);
+  });
+
+  test.each([
+    ["fails while it saves", 'df() { echo; echo "/dev/x 9 9 0 1% /backups"; }', 1],
+    ["is told to end while it saves", "df() { kill -TERM $$; sleep 1; }", 143],
+  ])("goes on at once when the restore %s", (_, functions, code) => {
+    const run = restore({ overwrite: true, functions });
+    expect(run.code).toBe(code);
+    const began = Date.now();
+    expect(tell(target, ["SET at-once 1"])).toBe("OK\n");
+    expect(Date.now() - began).toBeLessThan(3000);
+  });
+
+  test("goes on by itself when the restore is killed", () => {
+    expect(restore({ overwrite: true, functions: "df() { kill -9 $$; exit 1; }" }).code).toBeNull();
+    endOwn();
+    const began = Date.now();
+    expect(tell(target, ["SET after-a-while 1"])).toBe("OK\n");
+    expect(Date.now() - began).toBeGreaterThan(1000);
+    expect(Date.now() - began).toBeLessThan(20_000);
+  });
+
+  test("loses what a server that cannot hold them back (Redis before 6.2) takes meanwhile, and is told of it", () => {
+    // As such a server answers.
+    const old = `[ "$5 $6" != "client pause" ] || { echo "ERR syntax error"; exit 0; }; ${REAL}`;
+    const { run, acknowledged } = bench.instead("redis-cli", old, () => restoreBesideWriter(SLOW));
+    expect(run).toMatchObject({ code: 0 });
+    expect(run.stdout).toMatch(
+      /cannot hold back who writes \(Redis can from 6\.2 on\), and what was written to it meanwhile/,
+    );
+    expect(bench.records()[0]?.sentence).toContain("cannot hold back who writes");
+    expect(whereAre(acknowledged).lost.length).toBeGreaterThan(0);
+  });
+
+  test("to a server that lets them write while it is a replica is a reason to refuse", () => {
+    tell(target, ["CONFIG SET replica-read-only no"]);
+    const run = restore({ overwrite: true });
+    tell(target, ["CONFIG SET replica-read-only yes"]);
+    expect(run).toMatchObject({ code: 1, stderr: expect.stringMatching(/replica-read-only no/) as string });
+    expect(info("role")).toBe("master");
+  });
+
+  test("to an empty server after it was found empty keeps it from being restored into", () => {
+    tell(target, ["FLUSHALL"]);
+    const late = `[ "$5 $6" != "client pause" ] || [ -e $TMPDIR/late ] || { touch $TMPDIR/late; ${bench.at("bin/redis-cli")} -h 127.0.0.1 -p $PORT set late 1; } > /dev/null; ${REAL}`;
+    const run = bench.instead("redis-cli", late, () => restore());
+    rmSync(bench.at("tmp/late"));
+    expect(run).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/somebody has written to the server meanwhile: it has 1 keys/) as string,
+    });
+    expect(tell(target, ["GET late"])).toBe("1\n");
+  });
+});
+
 describe("a restore is refused before it touches anything", () => {
   const damages: [string, RegExp, (file: string) => void][] = [
     [
@@ -335,10 +458,7 @@ describe("a restore that fails half-way leaves the server on its own, with what 
     const count = `n=$(($(cat ${calls}) + 1)); echo $n > ${calls}; [ $n -lt ${call} ] || { kill -9 $SCRIPT; exit 1; }; ${REAL}`;
     const run = bench.instead("redis-cli", count, () => restore({ overwrite: true, functions: "export SCRIPT=$$" }));
     rmSync(calls);
-    const own = bench.at("tmp/served");
-    bench.succeed(
-      `REDISCLI_AUTH=$(sed 's/^requirepass //' ${own}/redis.conf) redis-cli -s ${own}/socket shutdown nosave || true`,
-    );
+    endOwn();
     return run;
   }
 

@@ -241,7 +241,24 @@ sys.stdin.read()`,
     makeDatastore();
     later(1);
     backUp();
-    expect(host.list("backups/k3s")).toEqual(["k3s-20280102T030002Z"]);
+    expect(host.list("backups/k3s")).toEqual(["k3s-20261128T030001Z", "k3s-20280102T030002Z"]);
+  });
+
+  test("made by a clock that is a year ahead for one run costs no more than the two oldest", () => {
+    for (let day = 0; day < 7; day++) {
+      backUp();
+      later(DAY);
+    }
+    const before = host.list("backups/k3s");
+    const runs = host.list("backups/runs");
+    expect(before).toHaveLength(7);
+    later(365 * DAY);
+    expect(backUp().code).toBe(0);
+    expect(host.list("backups/k3s")).toEqual([...before.slice(2), "k3s-20271128T030000Z"]);
+    expect(host.list("backups/runs")).toEqual([...runs.slice(2), "k3s-20271128T030000Z.json"]);
+    later(-365 * DAY + 60);
+    expect(backUp().code).toBe(0);
+    expect(host.list("backups/k3s")).toEqual([...before.slice(2), "k3s-20261128T030100Z", "k3s-20271128T030000Z"]);
   });
 
   test("leaves what somebody else keeps there", () => {

@@ -17,45 +17,110 @@ fail() {
 
 UNSAID="a command failed: the log of the pod has its words"
 
-# begin FOLDER: begins a run that works in that folder. From here on its end is recorded, however it comes about.
+# begin FOLDER [TASK]: begins a run that works in that folder. From here on its end is recorded, however it comes about.
 begin() {
-  started=$(date -u +%Y%m%dT%H%M%SZ)
-  began=$(date +%s)
-  work=$1
+  local leftover
+  work=""
+  lock=""
   reason=$UNSAID
-  facts=""
+  facts=${2:+",\"task\":\"$2\""}
+  details=""
+  set_time
   trap 'ended $?' EXIT
   trap 'reason="it was told to end"; exit 143' TERM INT
   # Written when the folder was made, on the disk that it is for: without that disk there is no such file.
   [ -f "$BACKUPS/.twisterlab-edge" ] || fail "$BACKUPS is not the folder of the backups: its disk is not mounted"
   mkdir -p "$RECORDS"
-  # Two runs of a kind are never there at once: what is there was left by one that was ended half-way.
+  be_alone "${2-}"
+  # Whoever else had the lock has ended: what is there was left by one that was ended half-way.
+  work=$1
   rm -rf "$work"
   mkdir "$work"
+  for leftover in "${work%/*}/.unfinished-$KIND"*; do
+    [ "$leftover" = "$work" ] || rm -rf "$leftover" || true
+  done
+}
+
+set_time() {
+  started=$(date -u +%Y%m%dT%H%M%SZ)
+  began=$(date +%s)
+}
+
+# utc SECONDS: that time, as names have it.
+utc() {
+  date -u -d "@$1" +%Y%m%dT%H%M%SZ
+}
+
+# be_alone [TASK]: runs of a kind come one after the other, whoever has started them. One waits for the other, for as long as
+# its job may take; a restore is refused, because what it was meant for may be another matter by then. The lock ends with its
+# holder. In it is the record of one that was killed, which cannot leave any itself: the next one does.
+be_alone() {
+  local file=$RECORDS/.lock-$KIND before
+  exec 9>> "$file"
+  if ! flock -n 9; then
+    [ "${1-}" != restore ] || fail "another backup or restore of it is under way: wait for its end"
+    echo "$KIND: another run is under way, this one waits for its end"
+    flock 9 &
+    wait $!
+  fi
+  before=$(sed -n 's/^{.*"started":"\([0-9TZ]*\)".*}$/\1/p' "$file")
+  if [ -n "$before" ]; then
+    echo "$KIND: the run that began at $before was killed"
+    cp "$file" "$RECORDS/.$KIND-$before"
+    mv "$RECORDS/.$KIND-$before" "$RECORDS/$KIND-$before.json"
+  fi
+  # Its name is the second in which it began: each has one of its own.
+  set_time
+  while [ -e "$RECORDS/$KIND-$started.json" ]; do
+    sleep 1
+    set_time
+  done
+  record_line false "it was killed, or its machine went down, or it found no room for its record" > "$file" \
+    || fail "nothing can be written to $RECORDS"
+  lock=$file
+}
+
+# attend COMMAND: runs it, and hears meanwhile when the run is told to end. A shell hears of that between its commands, and
+# one that saves a database takes longer than Kubernetes waits. It does not have the lock: that is ours.
+attend() {
+  "$@" 9>&- &
+  wait $!
 }
 
 # What remains of a run: its record, and nothing half done.
 ended() {
+  local code=$1 ok=false
   trap - EXIT
-  rm -rf "$work"
-  if [ "$1" -eq 0 ]; then
-    record true "$reason"
-  else
-    record false "$reason"
-  fi
-  exit "$1"
+  trap '' TERM INT
+  [ -z "$work" ] || rm -rf "$work"
+  [ "$code" -ne 0 ] || ok=true
+  record "$ok" "$reason" || {
+    # The lock keeps what the next run makes of it.
+    echo "$KIND: its record could not be written to $RECORDS" >&2
+    code=1
+  }
+  exit "$code"
 }
 
-# record OK SENTENCE: a line of JSON; `facts` is the end of it, each with a comma before it.
+# record OK SENTENCE: leaves the line of this run.
 record() {
   local line
-  line=$(printf '{"kind":"%s","started":"%s","seconds":%d,"ok":%s,"sentence":"%s"%s}' \
-    "$KIND" "$started" "$(($(date +%s) - began))" "$1" "$(escaped "$2")" "$facts")
+  line=$(record_line "$1" "$2")
   # Kubernetes keeps it with the pod: whoever has started this one asks there.
   [ ! -w /dev/termination-log ] || printf '%s\n' "$line" > /dev/termination-log
   [ -d "$RECORDS" ] || return 0
-  printf '%s\n' "$line" > "$RECORDS/.$KIND-$started"
-  mv "$RECORDS/.$KIND-$started" "$RECORDS/$KIND-$started.json"
+  if ! printf '%s\n' "$line" > "$RECORDS/.$KIND-$started"; then
+    rm -f "$RECORDS/.$KIND-$started"
+    return 1
+  fi
+  mv "$RECORDS/.$KIND-$started" "$RECORDS/$KIND-$started.json" || return 1
+  [ -z "$lock" ] || : > "$lock"
+}
+
+# record_line OK SENTENCE: a line of JSON; `facts` is the end of it, each with a comma before it.
+record_line() {
+  printf '{"kind":"%s","started":"%s","seconds":%d,"ok":%s,"sentence":"%s"%s}\n' \
+    "$KIND" "$started" "$(($(date +%s) - began))" "$1" "$(escaped "$2")" "$facts"
 }
 
 # A text for within the quotes of JSON, on one line.
@@ -79,23 +144,26 @@ need_room() {
   [ "$free" -ge "$(($1 * 2 / 1024))" ] || fail "$free KiB are free in $BACKUPS; the backup takes up to $(($1 / 1024)), and as much must stay free"
 }
 
-# finish FILE SERVER_VERSION SENTENCE [PREFIX]: gives the backup its name. One with a prefix is none of those that grow old.
+# finish FILE SERVER_VERSION SENTENCE [PREFIX]: gives the backup its name, and sets `made` to it. One with a prefix is none of
+# those that grow old. `details` is the end of its manifest, each with a comma before it.
 finish() {
-  local file=$1 version=$2 checksum name=${4-}$KIND-$started
+  local file=$1 version=$2 checksum
+  made=${4-}$KIND-$started
+  [ ! -e "$BACKUPS/$made" ] || fail "there is a $made already"
   checksum=$(sha256_of "$work/$file")
-  printf '{"kind":"%s","started":"%s","seconds":%d,"file":"%s","bytes":%d,"sha256":"%s","serverVersion":"%s","contents":"%s","contentsSha256":"%s"}\n' \
+  printf '{"kind":"%s","started":"%s","seconds":%d,"file":"%s","bytes":%d,"sha256":"%s","serverVersion":"%s","contents":"%s","contentsSha256":"%s"%s}\n' \
     "$KIND" "$started" "$(($(date +%s) - began))" "$file" "$(bytes_of "$work/$file")" "$checksum" "$(escaped "$version")" \
-    "contents.tsv" "$(sha256_of "$work/contents.tsv")" > "$work/manifest.json"
+    "contents.tsv" "$(sha256_of "$work/contents.tsv")" "$details" > "$work/manifest.json"
   sync
-  mv "$work" "$BACKUPS/$name"
+  mv "$work" "$BACKUPS/$made"
   sync
   # Read again from where it is now: what cannot be read back is no backup.
-  if [ "$(sha256_of "$BACKUPS/$name/$file")" != "$checksum" ]; then
-    mv "$BACKUPS/$name" "$work"
+  if [ "$(sha256_of "$BACKUPS/$made/$file")" != "$checksum" ]; then
+    mv "$BACKUPS/$made" "$work"
     fail "$file reads otherwise than it was written: the disk is not to be trusted"
   fi
-  facts=",\"backup\":\"$name\",\"bytes\":$(bytes_of "$BACKUPS/$name/$file")"
-  reason="$name, $3"
+  facts=",\"backup\":\"$made\",\"bytes\":$(bytes_of "$BACKUPS/$made/$file")"
+  reason="$made, $3"
   echo "$KIND: $reason"
 }
 
@@ -104,31 +172,39 @@ backups() {
   find "$BACKUPS" -mindepth 1 -maxdepth 1 -type d -name "$KIND-*" | sort
 }
 
-# remove_old SECONDS: those older than that, yet never the last one.
+# remove_old SECONDS: those older than that. A clock that is wrong must not cost what there is: no more than two go in a run,
+# the oldest, and never the one that was just made.
 remove_old() {
-  local limit last folder
-  limit=$(date -u -d "@$(($(date +%s) - $1))" +%Y%m%dT%H%M%SZ)
-  last=$(backups | tail -n 1)
-  backups | while read -r folder; do
-    if [ "$folder" != "$last" ] && [ "$(expr "${folder##*-}" '<' "$limit")" = 1 ]; then
-      # A folder that is only half there must not look like a backup.
-      mv "$folder" "$BACKUPS/.unfinished-$KIND-old"
-      rm -rf "$BACKUPS/.unfinished-$KIND-old"
-      echo "$KIND: ${folder##*/} was removed, it is older than the retention"
-    fi
+  local limit folder
+  limit=$(utc $(($(date +%s) - $1)))
+  backups | awk -F - -v made="$BACKUPS/$made" -v limit="$limit" '$0 != made && $NF < limit && count++ < 2' | while read -r folder; do
+    # A folder that is only half there must not look like a backup.
+    mv "$folder" "$BACKUPS/.unfinished-$KIND-old"
+    rm -rf "$BACKUPS/.unfinished-$KIND-old"
+    echo "$KIND: ${folder##*/} was removed, it is older than the retention"
   done
-  find "$RECORDS" -name "$KIND-*.json" -mtime +90 -exec rm -f {} +
+  find "$RECORDS" -name "$KIND-*.json" -mtime +90 | sort | awk 'NR <= 2' | while read -r record; do
+    rm -f "$record"
+  done
 }
 
 # What a restore saves of the server before it changes it has this before its name: it is never the newest backup, which
 # the restore may be asked for when it is repeated.
-BEFORE=before-restore-
+BEFORE="before-restore-"
 
-# choose_backup NAME: sets `folder` and `name` to those of a backup of this kind; `newest` is a name, too.
+# choose_backup NAME: sets `folder` and `name` to those of a backup of this kind; `newest` is a name, too: of those that say
+# that they are of a time to come, which a wrong clock has made, it is none, and `left_out` says so.
 choose_backup() {
+  local soon later
+  left_out=""
   case $1 in
     newest)
-      folder=$(backups | tail -n 1)
+      soon=$(utc $(($(date +%s) + 3600)))
+      later=$(backups | awk -F - -v soon="$soon" '$NF > soon' | tail -n 1)
+      folder=$(backups | awk -F - -v soon="$soon" '$NF <= soon' | tail -n 1)
+      [ -z "$later" ] || left_out="${later##*/} says that it is of a time to come"
+      # All of them: it is today's clock that is wrong.
+      [ -n "$folder" ] || folder=$later
       [ -n "$folder" ] || fail "there is no backup in $BACKUPS"
       ;;
     */*) fail "$1 is not the name of a backup" ;;
@@ -186,8 +262,8 @@ older() {
 # begin_restore: what the ways back have in common before they ask the server. Sets `folder`, `name` and `facts`.
 begin_restore() {
   local age
-  facts=',"task":"restore"'
   choose_backup "$FROM"
+  [ -z "$left_out" ] || fail "the clock is or was wrong, because $left_out: newest could be any. Name the one that is meant"
   age=$(age_of "$name")
   facts="$facts,\"backup\":\"$name\",\"ageSeconds\":$age,\"bytes\":$(manifest "$folder" bytes)"
   check_backup "$folder"

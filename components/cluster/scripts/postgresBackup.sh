@@ -12,12 +12,22 @@ version=$(server_version) || fail "the server at $PGHOST does not answer $PGUSER
 unfinished=$(unfinished_restore)
 [ -z "$unfinished" ] || fail "a restore ($unfinished) is under way or did not end: repeat it with --overwrite, or keep what is there with DROP DATABASE $UNFINISHED"
 # A dump is smaller than its databases, which have indices as well, and a compressed one more so.
-need_room "$(psql -XAtqc 'select sum(pg_database_size(oid)) from pg_database')"
+size=$(psql -XAtqc 'select sum(pg_database_size(oid)) from pg_database')
+need_room "$size"
 
-pg_dumpall --no-password 2> "$work/errors" | gzip > "$work/dump.sql.gz" || fail "pg_dumpall failed: $(tail -n 3 "$work/errors")"
-rm "$work/errors"
+# Not beside the dump: a disk that is full has no room for what is said of it.
+errors=${TMPDIR:-/tmp}/errors
+dump() {
+  pg_dumpall --no-password 2> "$errors" | gzip > "$work/dump.sql.gz" 2>> "$errors"
+}
+attend dump || fail "pg_dumpall failed: $(tail -n 3 "$errors")"
+rm "$errors"
 # Reads all of it again: what gzip or the end of the dump does not vouch for is not kept.
-gzip -dc "$work/dump.sql.gz" | contents_of_dump > "$work/contents.tsv" || fail "the dump is not whole"
+contents() {
+  gzip -dc "$work/dump.sql.gz" | contents_of_dump > "$work/contents.tsv"
+}
+attend contents || fail "the dump is not whole"
 
+details=",\"databaseBytes\":$size"
 finish dump.sql.gz "$version" "$(described "$work/contents.tsv")"
 remove_old "$RETENTION"

@@ -16,18 +16,24 @@ initdb --username="$PGUSER" --auth=trust --encoding=UTF8 --locale=C --no-sync > 
   || fail "no server could be made: $(tail -n 1 "$work/initdb.log")"
 # Nobody keeps this one: what makes a crash harmless is left out.
 options="-c listen_addresses='' -c unix_socket_directories=$work -c fsync=off -c full_page_writes=off -c max_wal_size=4GB"
-pg_ctl start --wait --timeout=120 --silent --log="$work/server.log" --options="$options" \
+pg_ctl start --wait --timeout=120 --silent --log="$work/server.log" --options="$options" 9>&- \
   || fail "the server did not start: $(tail -n 1 "$work/server.log")"
 trap 'code=$?
   pg_ctl stop --mode=immediate --silent || true
   ended "$code"' EXIT
 
-gzip -dc "$folder/dump.sql.gz" | psql -X --quiet --set=ON_ERROR_STOP=1 > /dev/null 2> "$work/errors" \
+load() {
+  gzip -dc "$folder/dump.sql.gz" | psql -X --quiet --set=ON_ERROR_STOP=1 > /dev/null 2> "$work/errors"
+}
+attend load \
   || fail "$name cannot be restored: $(grep -m 1 ERROR "$work/errors" || tail -n 1 "$work/errors")"
 restored_in=$(($(date +%s) - began))
 
-pg_dumpall --no-password | contents_of_dump > "$work/contents.tsv" || fail "what was restored cannot be read"
+contents() {
+  pg_dumpall --no-password | contents_of_dump > "$work/contents.tsv"
+}
+attend contents || fail "what was restored cannot be read"
 same_contents "$name" "$folder/contents.tsv" "$work/contents.tsv"
 facts="$facts,\"restoreSeconds\":$restored_in,\"serverVersion\":\"$(escaped "$(server_version)")\""
-reason="$name was restored in $restored_in s and has what was saved: $(described "$folder/contents.tsv")"
+reason="$name was restored in $restored_in s and has what was saved: $(described "$folder/contents.tsv")${left_out:+; $left_out, and was left out}"
 echo "$KIND: $reason"

@@ -75,6 +75,31 @@ set_aside() {
   }
 }
 
+# KiB that stay free on the server's disk: its log of what is written takes up to 1 GiB (max_wal_size, by default).
+SPARE=1048576
+
+# disk_of_server: KiB that are free on it. A superuser may have the server itself look, if it has what looks.
+disk_of_server() {
+  sql 2> "$work/errors" << 'SQL' | awk 'NR == 2 { print $4 }'
+create temporary table said (line text);
+copy said from program 'df -Pk .';
+table said;
+SQL
+}
+
+# need_room_on_server: for what is restored, beside what is there.
+need_room_on_server() {
+  local size free
+  size=$(manifest "$folder" databaseBytes)
+  free=$(disk_of_server) || free=""
+  if [ -z "$size" ] || [ -z "$free" ]; then
+    echo "$KIND: nobody knows whether the server's disk has room: see to it that there is as much free as ${size:-its databases took} bytes${size:+, and 1 GiB}"
+  else
+    [ "$free" -ge "$((size / 1024 + SPARE))" ] \
+      || fail "nothing was changed: $free KiB are free on the server's disk, and what was saved takes $((size / 1024)), with $SPARE to spare"
+  fi
+}
+
 # without BEGINNINGS: standard input, which is the globals of a dump, without the statements that begin like a line of that
 # file. What looks like one within quotes, in the comment of a role for example, is none.
 without() {
@@ -94,7 +119,7 @@ without() {
 }
 
 RECORDS=$BACKUPS/runs
-begin "${TMPDIR:-/tmp}/restore"
+begin "${TMPDIR:-/tmp}/restore" restore
 begin_restore
 
 # A run that was ended between two names has left no `postgres`.
@@ -104,6 +129,8 @@ version=$(server_version) || {
 } || fail "the server at $PGHOST does not answer $PGUSER"
 saved_by=$(manifest "$folder" serverVersion)
 ! older "${version%%.*}" "${saved_by%%.*}" || fail "$name was saved by PostgreSQL $saved_by, and the server is an older one: $version"
+ours=$(pg_dumpall --version | awk '{ print $3 }')
+! older "${ours%%.*}" "${version%%.*}" || fail "this image has PostgreSQL $ours, which cannot read what a newer server has: $version"
 [ "$(sql -c 'select rolsuper from pg_roles where rolname = current_user')" = t ] || fail "$PGUSER is no superuser, and only one can restore"
 
 in_the_way > "$work/aside"
@@ -112,6 +139,7 @@ if [ -z "${OVERWRITE-}" ]; then
   [ -z "$unfinished" ] || fail "an earlier restore did not end ($unfinished): --overwrite gives what it has left other names, and begins anew"
   [ ! -s "$work/aside" ] || fail "the server has data already: $(awk -F '\t' '{ printf "%s%s (%s)", between, $1, $4; between = ", " }' "$work/aside"). --overwrite gives it other names, nothing is dropped"
 fi
+need_room_on_server
 # A connection of our own may take a moment to end.
 tries=0
 while others=$(connected) && [ -n "$others" ]; do
@@ -144,22 +172,27 @@ union all
 select format('ALTER ROLE %I WITH ', current_user)
 SQL
 echo "$KIND: restoring into PostgreSQL $version"
-gzip -dc "$folder/dump.sql.gz" | {
-  # The shell reads no byte beyond the line: from the first database on, all goes to psql as it is.
-  while IFS= read -r line; do
-    printf '%s\n' "$line"
-    case $line in '\connect '*) break ;; esac
-  done | without "$work/unneeded"
-  cat
-} | psql -X --quiet --set=ON_ERROR_STOP=1 > /dev/null 2> "$work/errors" \
-  || fail "$name cannot be restored: $(grep -m 1 ERROR "$work/errors" || tail -n 1 "$work/errors")"
+load() {
+  gzip -dc "$folder/dump.sql.gz" | {
+    # The shell reads no byte beyond the line: from the first database on, all goes to psql as it is.
+    while IFS= read -r line; do
+      printf '%s\n' "$line"
+      case $line in '\connect '*) break ;; esac
+    done | without "$work/unneeded"
+    cat
+  } | psql -X --quiet --set=ON_ERROR_STOP=1 > /dev/null 2> "$work/errors"
+}
+attend load || fail "$name cannot be restored: $(grep -m 1 ERROR "$work/errors" || tail -n 1 "$work/errors")"
 restored_in=$(($(date +%s) - began))
 
 set --
 while IFS= read -r other; do
   set -- "$@" "--exclude-database=$other"
 done < "$work/others"
-pg_dumpall --no-password "$@" | contents_of_dump > "$work/contents.tsv" || fail "what was restored cannot be read"
+contents() {
+  pg_dumpall --no-password "$@" | contents_of_dump > "$work/contents.tsv"
+}
+attend contents "$@" || fail "what was restored cannot be read"
 same_contents "$name" "$folder/contents.tsv" "$work/contents.tsv"
 sql -c "drop database $UNFINISHED"
 

@@ -43,9 +43,10 @@ save() {
   info=$(ask info) || fail "the server at $HOST does not answer"
   need_room "$(echo "$info" | value used_memory)"
 
-  ask --rdb "$work/dump.rdb" > "$work/said" 2>&1 || fail "redis-cli --rdb failed: $(tail -n 2 "$work/said")"
-  rm "$work/said"
-  rdb_counts "$work/dump.rdb" > "$work/contents.tsv" || fail "the RDB file is not whole"
+  # Not beside the dump: a disk that is full has no room for what is said of it.
+  attend ask --rdb "$work/dump.rdb" > "${TMPDIR:-/tmp}/said" 2>&1 || fail "redis-cli --rdb failed: $(tail -n 2 "${TMPDIR:-/tmp}/said")"
+  rm "${TMPDIR:-/tmp}/said"
+  attend rdb_counts "$work/dump.rdb" > "$work/contents.tsv" || fail "the RDB file is not whole"
 
   version=$(echo "$info" | value redis_version)
   finish dump.rdb "$version" "$(cut -f 1 "$work/contents.tsv") keys" "$1"
@@ -73,7 +74,7 @@ serve() {
   # In a file: a command line is no place for it.
   secret=$OURS$(head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
   printf 'requirepass %s\n' "$secret" > "$served/redis.conf"
-  redis-server "$served/redis.conf" "$@" --unixsocket "$served/socket" --dir "$served" --save '' --appendonly no > "$served/server.log" 2>&1 &
+  redis-server "$served/redis.conf" "$@" --unixsocket "$served/socket" --dir "$served" --save '' --appendonly no > "$served/server.log" 2>&1 9>&- &
   server=$!
   trap 'unserve $?' EXIT
   until [ "$(own ping 2> /dev/null)" = PONG ]; do

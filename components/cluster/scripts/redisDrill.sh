@@ -13,5 +13,5 @@ serve "$work" --port 0
 restored_in=$(($(date +%s) - began))
 
 facts="$facts,\"restoreSeconds\":$restored_in"
-reason="$name was restored in $restored_in s and has what was saved: $keys keys"
+reason="$name was restored in $restored_in s and has what was saved: $keys keys${left_out:+; $left_out, and was left out}"
 echo "$KIND: $reason"

@@ -4,6 +4,8 @@
 #
 # The server becomes a replica of one of our own for a moment: it drops what it has only when all of the backup has arrived,
 # nobody writes meanwhile, and every type, end and function comes as it is. Keys copied one by one would promise none of it.
+# While what it has is saved, whoever wants to write waits, and is refused once it is a replica: what was acknowledged is either
+# saved, or written to what was restored.
 KIND=redis
 here=$(dirname "$0")
 . "$here/backup.sh"
@@ -19,8 +21,50 @@ release() {
   [ "$(ask replicaof no one)" = OK ] && set_password "$password" && attached=""
 }
 
+# Milliseconds for which nobody writes to the server: asked for again every two seconds, so that it soon ends when we are
+# killed. Our choice.
+PAUSE=10000
+
+pause() {
+  [ "$(ask client pause "$PAUSE" write)" = OK ]
+}
+
+# hold_writers: from here on whoever wants to write waits.
+hold_writers() {
+  if pause; then
+    : > "$work/held"
+    while [ -e "$work/held" ] && kill -0 $$; do
+      pause || true
+      sleep 2
+    done 9>&- > /dev/null 2>&1 &
+    holding=$!
+  else
+    warning="; the server cannot hold back who writes (Redis can from 6.2 on), and what was written to it meanwhile may be lost"
+  fi
+}
+
+# release_writers: they go on.
+release_writers() {
+  [ -n "$holding" ] || return 0
+  rm -f "$work/held"
+  wait "$holding" || true
+  holding=""
+  # Where that is not heard, it ends by itself.
+  ask client unpause > /dev/null || true
+}
+
+# look: what the server has, keys and functions.
+look() {
+  info=$(ask info)
+  there=$(echo "$info" | keys_in)
+  functions=$(echo "$info" | value number_of_functions)
+  functions=${functions:-0}
+}
+
 # leave CODE: ends the run; a server that is left a replica lets nobody write.
 leave() {
+  trap '' TERM INT
+  release_writers
   [ -z "$attached" ] || release \
     || reason="$reason; and the server at $HOST may be left as a replica: repeat this, or say REPLICAOF NO ONE to it"
   unserve "$1"
@@ -67,7 +111,7 @@ idle() {
 }
 
 RECORDS=$BACKUPS/runs
-begin "$BACKUPS/.unfinished-$KIND-restore"
+begin "$BACKUPS/.unfinished-$KIND-restore" restore
 begin_restore
 
 [ "$(ask ping)" = PONG ] || fail "the server at $HOST does not answer, or wants another password"
@@ -88,31 +132,38 @@ if [ "$(echo "$info" | value role)" = slave ]; then
   release || fail "an earlier restore did not end, and the server does not let go of it"
   left="an earlier restore did not end, the server is on its own again now; "
 fi
-there=$(echo "$info" | keys_in)
-functions=$(echo "$info" | value number_of_functions)
-if [ "$there" -gt 0 ] || [ "${functions:-0}" -gt 0 ]; then
-  [ -n "${OVERWRITE-}" ] || fail "${left}the server has data already: $there keys, ${functions:-0} functions. --overwrite saves them and puts the backup in their place"
-else
-  OVERWRITE=""
+[ "$(ask config get replica-read-only | sed 1d)" != no ] \
+  || fail "${left}the server lets itself be written to while it is a replica (replica-read-only no), and what is written then would be lost: set it to yes"
+look
+if [ -z "${OVERWRITE-}" ] && [ "$((there + functions))" -gt 0 ]; then
+  fail "${left}the server has data already: $there keys, $functions functions. --overwrite saves them and puts the backup in their place"
 fi
 
 served=${TMPDIR:-/tmp}/served
 rm -rf "$served"
 mkdir "$served"
 serve "$served" --bind "$POD_IP" --port "${POD_PORT:-6379}" --repl-diskless-sync yes --repl-diskless-sync-delay 0
+attached=""
+holding=""
+warning=""
+trap 'leave $?' EXIT
+hold_writers
+look
 kept=""
-if [ -n "$OVERWRITE" ]; then
+if [ "$((there + functions))" -gt 0 ]; then
+  [ -n "${OVERWRITE-}" ] || fail "somebody has written to the server meanwhile: it has $there keys, $functions functions"
   about=$facts
   save "$BEFORE"
   facts=$about
   reason=$UNSAID
-  kept=$BEFORE$KIND-$started
+  kept=$made
 fi
 
 attached=1
-trap 'leave $?' EXIT
 set_password "$secret" || fail "the server takes no configuration from us"
 [ "$(ask replicaof "$POD_IP" "${POD_PORT:-6379}")" = OK ] || fail "the server takes no orders from us"
+# From now on it refuses them by itself.
+release_writers
 until_it 60 "the server does not reach this pod at $POD_IP: a network policy may keep it from that" reached
 until_it 3600 "the server did not take the backup within an hour" arrived
 until_it 20 "the server has other keys or functions than the backup" same
@@ -130,4 +181,5 @@ restored_in=$(($(date +%s) - began))
 facts="$facts,\"restoreSeconds\":$restored_in,\"serverVersion\":\"$version\""
 reason="$name was restored in $restored_in s and has what was saved: $keys keys"
 [ -z "$kept" ] || reason="$reason; what was there is kept as $kept"
+reason="$reason$warning"
 echo "$KIND: $reason"

@@ -163,13 +163,15 @@ finish_k3s_backup() {
 
 sha256_of() { sha256sum -- "$1" | cut -d ' ' -f 1; }
 
-# Those older than the retention, yet never the one that was just made and checked.
+# Those older than the retention, yet never the one that was just made and checked, and no more than two, the oldest: a clock
+# that is wrong must not cost what there is.
 remove_old_k3s_backups() {
-  local limit folder
+  local limit folder left=2
   BACKUP[sentence]="${BACKUP[name]} was saved; an old one could not be removed"
   limit=k3s-$(date -u --date="@$((BACKUP[began] - PARAM[retention]))" +%Y%m%dT%H%M%SZ)
   for folder in k3s-*; do
     [[ $folder =~ ^k3s-[0-9]{8}T[0-9]{6}Z$ && $folder != "${BACKUP[name]}" && $folder < "$limit" ]] || continue
+    ((left-- > 0)) || break
     # A folder that is only half there must not look like a backup.
     mv -T -- "$folder" "$K3S_UNFINISHED"
     rm -rf -- "$K3S_UNFINISHED"
@@ -238,8 +240,9 @@ with open(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=ru
     os.fsync(file.fileno())
 os.rename(staged, name, src_dir_fd=runs, dst_dir_fd=runs)
 oldest = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now - 90 * 86400))
-for old in os.listdir(runs):
-    if re.fullmatch(kind + "-[0-9]{8}T[0-9]{6}Z.json", old) and old < f"{kind}-{oldest}":
-        os.unlink(old, dir_fd=runs)
+before = [old for old in os.listdir(runs) if re.fullmatch(kind + "-[0-9]{8}T[0-9]{6}Z.json", old) and old < f"{kind}-{oldest}"]
+# As with the backups, whatever the clock says.
+for old in sorted(before)[:2]:
+    os.unlink(old, dir_fd=runs)
 os.fsync(runs)
 '

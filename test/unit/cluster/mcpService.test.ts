@@ -10,6 +10,7 @@ const ARGS: McpServiceArgs = {
   labels: { app: "mcp-unified", component: "mcp" },
   requests: { cpu: "100m", memory: "256Mi" },
   limits: { cpu: "500m", memory: "512Mi" },
+  historyLimit: 5,
 };
 
 async function declared(changed: Partial<McpServiceArgs> = {}): Promise<(kind: string) => RecordedResource> {
@@ -45,7 +46,7 @@ test("the image runs with nothing but what the arguments say", async () => {
     metadata: { name: "mcp-unified", namespace: "twisterlab" },
     spec: {
       replicas: 1,
-      revisionHistoryLimit: 3,
+      revisionHistoryLimit: 5,
       strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
       template: {
         spec: {

@@ -111,3 +111,32 @@ test("nothing is cleared by itself on a site that does not say so", async () => 
   expect(resource("disk-cleanup")).toBeUndefined();
   expect(resource("kubelet")?.dependsOn).toEqual(["disk-alert-service-apply", "disk-alert-timer-apply"]);
 });
+
+test("a Deployment of our own says itself how many old ReplicaSets it keeps, and nobody patches it", async () => {
+  const share = { cpu: "100m", memory: "256Mi" };
+  const service = { namespace: "twisterlab", image: "twisterlab/mcp-unified:dev", requests: share, limits: share };
+  const resource = await phase0With({
+    podHygiene: {
+      namespace: "twisterlab",
+      namespaces: ["twisterlab"],
+      leftovers: [],
+      revisionHistoryLimit: 7,
+      deployments: ["twisterlab/mcp-unified", "twisterlab/redis"],
+    },
+    mcpServices: { "mcp-unified": service },
+  });
+  expect(resource("mcp-unified-deployment")?.inputs).toMatchObject({ spec: { revisionHistoryLimit: 7 } });
+  expect(resource("revision-history-twisterlab/mcp-unified")).toBeUndefined();
+  expect(resource("revision-history-twisterlab/redis")?.inputs).toMatchObject({ spec: { revisionHistoryLimit: 7 } });
+});
+
+test("where all Deployments are our own, none is patched", async () => {
+  const share = { cpu: "100m", memory: "256Mi" };
+  const service = { namespace: "twisterlab", image: "twisterlab/mcp-unified:dev", requests: share, limits: share };
+  const deployments = ["twisterlab/mcp-unified"];
+  const resource = await phase0With({
+    podHygiene: { namespace: "twisterlab", namespaces: [], leftovers: [], revisionHistoryLimit: 7, deployments },
+    mcpServices: { "mcp-unified": service },
+  });
+  expect(resource("revision-history")).toBeUndefined();
+});
