@@ -21,9 +21,15 @@ import { ensureBuilt } from "../support/buildCache.ts";
 import { EVERY_COMMAND, fileInput, scratchHost, type Done, type ScratchHost } from "../support/hostScripts.ts";
 import { generateKey, startSshServer, waitFor, type SshServer } from "../support/sshServer.ts";
 
-// Opening a repository takes restic half a second by design, and a run opens it seven times or more.
+/**
+ * Opening a repository takes restic half a second by design, and a run opens it seven times or more: many of the faults are
+ * tried in the campaign alone.
+ */
+const CAMPAIGN = process.env[EVERY_COMMAND] !== undefined;
+const describeInCampaign = CAMPAIGN ? describe : () => undefined;
+
 vi.setConfig({
-  testTimeout: process.env[EVERY_COMMAND] === undefined ? 240_000 : 10_800_000,
+  testTimeout: CAMPAIGN ? 10_800_000 : 240_000,
   hookTimeout: 600_000,
 });
 
@@ -268,7 +274,7 @@ describe("a copy in a folder of another disk", () => {
     expect(host.mode("state/backup-copy")).toBe("700");
   });
 
-  describe("is refused by up, and what was set up before stays,", () => {
+  describeInCampaign("is refused by up, and what was set up before stays,", () => {
     const expectRefused = (settings: BackupCopySettings, reason: string) => {
       const before = host.read("state/backup-copy/settings");
       const { code, stderr } = setUp(settings);
@@ -423,7 +429,7 @@ describe("a copy that was made before", () => {
     expect(snapshots()).toHaveLength(4);
   });
 
-  describe("stays, and the run fails,", () => {
+  describeInCampaign("stays, and the run fails,", () => {
     const expectKept = (done: Done, reason: string, code = 70) => {
       if (code === 70) {
         expectFailure(done, reason);
