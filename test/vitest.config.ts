@@ -32,6 +32,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "policies",
+          testTimeout: 30_000,
+          include: ["test/policies/*.test.ts"],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "scripts",
           include: ["test/scripts/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",

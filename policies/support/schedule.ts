@@ -58,6 +58,15 @@ export function wall(at: Date, zone: string): string {
   return formatter(zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
 }
 
+/** The day that a calendar on the wall shows, `2027-03-28`. */
+export function day(at: Date, zone: string): string {
+  return formatter(zone, { year: "numeric", month: "2-digit", day: "2-digit" })
+    .format(at)
+    .split("/")
+    .reverse()
+    .join("-");
+}
+
 function offset(at: number, zone: string): string {
   const parts = formatter(zone, { timeZoneName: "longOffset" }).formatToParts(at);
   return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";

@@ -27,7 +27,7 @@ export function holdsSecret(text: string): boolean {
 
 const ARGUMENTS = [
   // NAME=value and --name value; a variable is not the value itself.
-  /(^|[\s;"'])\w*(password|passwd|passphrase|secret|token|api_?key)\w*=(?!["']?(\$|["'\s]|$))/i,
+  /(^|[\s;"'])\w*(password|passwd|passphrase|secret|token|api_?key)\w*=(?!["']?\$|["']{2}|\s|$)/i,
   /\s--?(password|passwd|pass|secret|token|api-?key)[= ]+(?!["']?\$)[^\s-]/i,
   /\bsshpass\s+-p/,
   /\bcurl\b.*\s(-u|--user)[= ]*["']?[^\s:"'$]+:[^\s"'$]/,

@@ -1,6 +1,6 @@
 import { isKnown } from "../../../components/settings/schema/build.ts";
 import { backupRuns } from "../../support/site/backups.ts";
-import { clockChanges, runs } from "../../support/schedule.ts";
+import { clockChanges, day, runs } from "../../support/schedule.ts";
 import type { SiteRule } from "../../support/site/rule.ts";
 
 /** A backup is made on every night of the year. */
@@ -23,16 +23,23 @@ export const backupSurvivesClockChange: SiteRule = {
           yield { at, what: `it runs at ${hour} o'clock, and \`policies.timeZone\` is unknown` };
         continue;
       }
-      const hours = (count: number) => count * 3_600_000;
       for (const change of clockChanges(timeZone, now)) {
-        // The same two days a week before have as many runs as there should be.
-        const count = (from: number) =>
-          runs(schedule, timeZone, new Date(from - hours(24)), new Date(from + hours(24))).length;
-        const [there, usual] = [count(change.getTime()), count(change.getTime() - hours(7 * 24))];
-        const day = change.toISOString().slice(0, 10);
-        if (there !== usual)
-          yield { at, what: `when the clocks change on ${day}, it runs ${there} times instead of ${usual}` };
+        const [there, usual] = [runsOn(schedule, timeZone, change), runsOn(schedule, timeZone, weekBefore(change))];
+        const what = `when the clocks change on ${day(change, timeZone)}, it runs ${there} times instead of ${usual}`;
+        if (there !== usual) yield { at, what };
       }
     }
   },
 };
+
+const HOUR = 3_600_000;
+
+function weekBefore(at: Date): Date {
+  return new Date(at.getTime() - 7 * 24 * HOUR);
+}
+
+/** How often a schedule comes due on the day that a time falls on. */
+function runsOn(schedule: string, zone: string, at: Date): number {
+  const around = [-48, 48].map((hours) => new Date(at.getTime() + hours * HOUR)) as [Date, Date];
+  return runs(schedule, zone, ...around).filter((run) => day(run, zone) === day(at, zone)).length;
+}
