@@ -101,7 +101,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: "v8",
-      include: ["components/**/*.ts", "phases/**/*.ts"],
+      include: ["components/**/*.ts", "phases/**/*.ts", "policies/{rules,support}/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { lines: 90, branches: 90 },
     },

@@ -7,7 +7,7 @@ interface Configure {
 }
 
 interface ConfigureRequest {
-  getPolicyconfigMap(): { forEach(each: (policy: { getEnforcementlevel(): number }, name: string) => void): void };
+  getPolicyconfigMap: () => { forEach(each: (policy: { getEnforcementlevel(): number }, name: string) => void): void };
 }
 
 /** Of pulumi/proto/analyzer.proto. */
@@ -26,9 +26,14 @@ export function keepLevels(rules: readonly About[]): void {
     ...configure,
     requestDeserialize: (bytes) => {
       const request = configure.requestDeserialize(bytes);
-      request.getPolicyconfigMap().forEach((policy, name) => {
-        refuseSofter(rules, name, LEVELS[policy.getEnforcementlevel()] ?? "unknown");
-      });
+      const policies = request.getPolicyconfigMap();
+      // An error of here would lose its words on the way to the engine; one of the SDK's own reading keeps them.
+      request.getPolicyconfigMap = () => {
+        policies.forEach((policy, name) => {
+          refuseSofter(rules, name, LEVELS[policy.getEnforcementlevel()] ?? "unknown");
+        });
+        return policies;
+      };
       return request;
     },
   };

@@ -36,12 +36,16 @@ export interface Table {
   unknown?: string[];
   /** Paths that make it wait for `up` when they are not known, and nothing else. */
   pending?: string[];
+  /** Changes that make it wait for `up`, and nothing else. */
+  waits?: Record<string, Change>;
   /** Paths that make it refuse when nothing stands there. */
   absent?: string[];
   /** Tries what is refused in the init and ephemeral containers of a Deployment, and of a CronJob, as well. */
   pods?: true | "not jobs";
   /** Changes the site file's configuration first. */
   site?: (config: Record<string, Record<string, unknown>>) => void;
+  /** The same of another site, or from another base. */
+  also?: Table;
 }
 
 export const NOW = new Date("2026-11-27T12:00:00Z");

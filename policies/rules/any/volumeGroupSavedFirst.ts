@@ -16,7 +16,10 @@ export const volumeGroupSavedFirst: AnyRule = {
   *checkStack(stack) {
     for (const at of stack.filter(isCommand)) {
       for (const field of commandTexts(at)) {
-        if (field.isUnknown) continue;
+        if (field.isUnknown) {
+          yield { at, what: `${field.path} is not known yet`, pending: true };
+          continue;
+        }
         const text = field.text() ?? "";
         const change = text.search(/\b(lvextend|lvresize|lvconvert|lvcreate|vgextend|pvresize|pvmove)\b/);
         if (change === -1 || saves(text.slice(0, change))) continue;

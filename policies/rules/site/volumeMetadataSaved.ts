@@ -1,5 +1,4 @@
 import { parametersOf, verbOf } from "../../support/site/hostItem.ts";
-import { diskOf } from "../../support/site/disks.ts";
 import type { SiteRule } from "../../support/site/rule.ts";
 
 /** LVM's metadata is saved in the same plan that grows a volume. */
@@ -15,7 +14,7 @@ export const volumeMetadataSaved: SiteRule = {
     refused: "a LogicalVolume whose command has no metadata_backup",
     accepted: "stdin with metadata_backup: /twisterlab/data-warehouse/twisterlab-edge/lvm",
   },
-  *checkStack(stack, { site }) {
+  *checkStack(stack) {
     for (const at of stack.filter(({ type }) => type === "twisterlab:host:LogicalVolume")) {
       const folder = at.inputs.at("metadataBackup").text();
       const commands = stack.filter(({ parent, type }) => parent === at.urn && type === "command:remote:Command");
@@ -27,10 +26,6 @@ export const volumeMetadataSaved: SiteRule = {
         else if (folder === undefined || parameters["metadata_backup"] !== folder) {
           yield { at: command, what: "it does not save the group's metadata to `metadataBackup` first" };
         }
-      }
-      const joins = site.phase1.storage.option === "newDisk" ? site.phase1.storage.disk : undefined;
-      if (folder !== undefined && joins !== undefined && diskOf(folder, site) === joins) {
-        yield { at, what: `metadataBackup ${folder} is on \`${joins}\`, which joins the group` };
       }
     }
   },

@@ -13,7 +13,11 @@ const command = (inputs: Record<string, unknown> = {}, name = "command", more: P
   ...more,
 });
 const other = (stack: Plain[]): void => {
-  stack[0] = { type: "test:index:Other", name: "other", inputs: { create: "wipefs /dev/sda --password=x" } };
+  stack[0] = {
+    type: "test:index:Other",
+    name: "other",
+    inputs: { create: "netplan apply; wipefs /dev/sda --password=x; lvextend x" },
+  };
 };
 const one = () => [command()];
 const texts = (list: readonly string[]): Table["refused"] =>
@@ -206,9 +210,18 @@ export const commands: Record<string, Table> = {
           { type: "test:index:Component", name: "component", inputs: {}, dependsOn: ["save"] },
           command({ create: "vgcfgbackup -f /backup/vg vg" }, "save"),
         ),
+      "saved by the update of another": (stack) => {
+        stack.splice(
+          0,
+          1,
+          command({ create: "lvextend x" }, "grow", { dependsOn: ["save"] }),
+          command({ create: "true", update: "vgcfgbackup -f /backup/vg vg" }, "save"),
+        );
+      },
       "what changes nothing": ["create", "lvs"],
       "what is no command": other,
     },
+    pending: ["create"],
   },
   "lock-out-reverts": {
     base: one,

@@ -150,6 +150,16 @@ export const objects: Record<string, Table> = {
         "rules[0]",
         { apiGroups: ["x"], resources: ["validatingwebhookconfigurations"], verbs: ["create"] },
       ],
+      "watches secrets": ["rules[0]", { apiGroups: [""], resources: ["secrets"], verbs: ["watch"] }],
+      "deletes secrets": ["rules[0]", { apiGroups: [""], resources: ["secrets"], verbs: ["delete"] }],
+      "deletes all secrets": ["rules[0]", { apiGroups: [""], resources: ["secrets"], verbs: ["deletecollection"] }],
+      "may be used to run in pods": ["rules[0]", { apiGroups: [""], resources: ["pods/exec"], verbs: ["get"] }],
+      "may attach to pods": ["rules[0]", { apiGroups: [""], resources: ["pods/attach"], verbs: ["create"] }],
+      "debugs pods otherwise": [
+        "rules[0]",
+        { apiGroups: [""], resources: ["pods/ephemeralcontainers"], verbs: ["update"] },
+      ],
+      "tells the kubelet": ["rules[0]", { apiGroups: [""], resources: ["nodes/proxy"], verbs: ["create"] }],
       "of the whole cluster": become(() =>
         object("rbac.authorization.k8s.io/v1", "ClusterRole", "x", { rules: [{ verbs: ["*"] }] }),
       ),
@@ -165,6 +175,9 @@ export const objects: Record<string, Table> = {
         "rules[0]",
         { apiGroups: [""], resources: ["secrets"], resourceNames: ["one"], verbs: ["get"] },
       ],
+      "what is no role": become(() =>
+        object("example/v1", "Thing", "x", { rules: [{ verbs: ["*"] }], roleRef: { name: "cluster-admin" } }),
+      ),
       "reads logs": ["rules[0]", { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] }],
       "a binding of a role of its own": become(binding),
     },
@@ -172,17 +185,27 @@ export const objects: Record<string, Table> = {
   },
   "rbac-no-anonymous": {
     base: one(binding),
-    refused: Object.fromEntries(
-      [
-        "system:anonymous",
-        "system:unauthenticated",
-        "system:authenticated",
-        "system:masters",
-        "system:serviceaccounts",
-        "system:serviceaccounts:twisterlab",
-      ].map((name) => [name, ["subjects[0]", { kind: "Group", name }] as const]),
-    ),
-    accepted: { nobody: ["subjects", undefined], "what is no binding": become(service) },
+    refused: {
+      "of the whole cluster": become(() =>
+        object("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "x", { subjects: [{ name: "system:masters" }] }),
+      ),
+      ...Object.fromEntries(
+        [
+          "system:anonymous",
+          "system:unauthenticated",
+          "system:authenticated",
+          "system:masters",
+          "system:serviceaccounts",
+          "system:serviceaccounts:twisterlab",
+        ].map((name) => [name, ["subjects[0]", { kind: "Group", name }] as const]),
+      ),
+    },
+    accepted: {
+      nobody: ["subjects", undefined],
+      "what is no binding": become(() =>
+        object("example/v1", "Thing", "x", { subjects: [{ name: "system:masters" }] }),
+      ),
+    },
     unknown: ["subjects", "subjects[0].name"],
   },
   "network-policy-not-open": {
@@ -199,7 +222,8 @@ export const objects: Record<string, Table> = {
       nobody: ["spec.egress", undefined],
       "one address": ["spec.egress[0].to[0]", { ipBlock: { cidr: "192.168.0.30/32" } }],
       "all but some": ["spec.egress[0].to[0]", { ipBlock: { cidr: "0.0.0.0/0", except: ["10.0.0.0/8"] } }],
-      "what is no policy": become(service),
+      "from one": ["spec.ingress", [{ from: [{ podSelector: {} }] }]],
+      "what is no policy": become(() => object("example/v1", "Policy", "x", { spec: { ingress: [{}] } })),
     },
     unknown: ["spec.ingress", "spec.egress", "spec.egress[0].to", "spec.egress[0].to[0]"],
     absent: ["spec.egress[0].to"],
@@ -207,7 +231,12 @@ export const objects: Record<string, Table> = {
   "service-no-external-ips": {
     base: one(service),
     refused: { "an address": ["spec.externalIPs", ["192.168.0.1"]] },
-    accepted: { none: ["spec.externalIPs", []], "what is no Service": become(networkPolicy) },
+    accepted: {
+      none: ["spec.externalIPs", []],
+      "what is no Service": become(() =>
+        object("example/v1", "Thing", "x", { spec: { type: "NodePort", externalIPs: ["192.168.0.1"] } }),
+      ),
+    },
     unknown: ["spec.externalIPs", "spec"],
   },
   "service-stays-inside": {
@@ -216,7 +245,12 @@ export const objects: Record<string, Table> = {
       "a port of the machine": ["spec.type", "NodePort"],
       "an address of the network": ["spec.type", "LoadBalancer"],
     },
-    accepted: { "said to be inside": ["spec.type", "ClusterIP"], "what is no Service": become(networkPolicy) },
+    accepted: {
+      "said to be inside": ["spec.type", "ClusterIP"],
+      "what is no Service": become(() =>
+        object("example/v1", "Thing", "x", { spec: { type: "NodePort", externalIPs: ["192.168.0.1"] } }),
+      ),
+    },
     unknown: ["spec.type"],
   },
   "cron-job-has-deadline": {
@@ -328,6 +362,8 @@ export const objects: Record<string, Table> = {
       "another label": ["spec.selector.matchLabels", { app: "other" }],
       "one label too many": ["spec.selector.matchLabels", { app: "api", tier: "web" }],
       "an empty one": ["spec.selector", {}],
+      "of a DaemonSet": become(() => object("apps/v1", "DaemonSet", "x", { spec: {} })),
+      "of a ReplicaSet": become(() => object("apps/v1", "ReplicaSet", "x", { spec: {} })),
       "an expression against it": [
         "spec.selector",
         { matchExpressions: [{ key: "app", operator: "NotIn", values: ["api"] }] },
@@ -367,7 +403,7 @@ export const objects: Record<string, Table> = {
     accepted: {
       "none must stay": ["spec.minAvailable", 0],
       "none, in percent": ["spec.minAvailable", "0%"],
-      "no budget": become(service),
+      "no budget": become(() => object("example/v1", "Budget", "x", { spec: { minAvailable: 1, maxUnavailable: 0 } })),
     },
     unknown: ["spec.minAvailable", "spec.maxUnavailable"],
   },
@@ -393,6 +429,10 @@ export const objects: Record<string, Table> = {
   "namespace-denies-by-default": {
     base: () => [namespace(), defaultDeny()],
     refused: {
+      "of another kind": (stack) => {
+        const [, policy] = stack;
+        if (policy !== undefined) policy.type = "kubernetes:example/v1:Policy";
+      },
       "no policy": (stack) => void stack.pop(),
       "in another namespace": (stack) => {
         put1(stack, { metadata: { name: "x", namespace: "twisterlab" } });
@@ -419,6 +459,10 @@ export const objects: Record<string, Table> = {
   "job-is-isolated": {
     base: () => [cronJob(), networkPolicy()],
     refused: {
+      "of another kind": (stack) => {
+        const [, policy] = stack;
+        if (policy !== undefined) policy.type = "kubernetes:example/v1:Policy";
+      },
       "no policy": (stack) => void stack.pop(),
       "a policy of other pods": (stack) => void stack.splice(1, 1, networkPolicy("x", { job: "other" })),
       "in another namespace": (stack) => {
@@ -521,7 +565,7 @@ export const objects: Record<string, Table> = {
         "password:\nsecret: {}\ntoken: ~\npassword: ''\nsecret: null\npassword: true\n",
       ],
       nothing: ["spec.valuesContent", undefined],
-      "what is no chart": become(service),
+      "what is no chart": become(() => object("example/v1", "Chart", "x", { spec: { valuesContent: "password: x" } })),
     },
     unknown: ["spec.valuesContent", "spec.set"],
   },

@@ -76,6 +76,12 @@ export const pods: Record<string, Table> = {
     pods: true,
     refused: {
       "drops one": [`${C}.securityContext.capabilities.drop`, ["NET_RAW"]],
+      "a patch that drops one": (stack) => {
+        const [each] = patch();
+        const spec = (each?.inputs as unknown as { spec: CronJob["spec"]["jobTemplate"]["spec"] }).spec.template.spec;
+        spec.containers = [{ securityContext: { capabilities: { drop: ["NET_RAW"] } } }];
+        if (each !== undefined) stack[0] = each;
+      },
       "adds one": [`${C}.securityContext.capabilities.add`, ["SYS_ADMIN"]],
       "adds one beside the one that may be": [`${C}.securityContext.capabilities.add`, ["NET_BIND_SERVICE", "NET_RAW"]],
     },
@@ -132,8 +138,26 @@ export const pods: Record<string, Table> = {
     accepted: {
       "the runtime's AppArmor": [`${C}.securityContext.appArmorProfile`, { type: "RuntimeDefault" }],
       "/proc as it is": [`${C}.securityContext.procMount`, "Default"],
-      "a container's SELinux type": [`${C}.securityContext.seLinuxOptions`, { type: "container_t" }],
-      "a safe setting": [`${SPEC}.securityContext.sysctls`, [{ name: "net.ipv4.tcp_keepalive_time", value: "60" }]],
+      ...Object.fromEntries(
+        ["container_t", "container_init_t", "container_kvm_t", "container_engine_t"].map((type) => [
+          type,
+          [`${C}.securityContext.seLinuxOptions`, { type }] as const,
+        ]),
+      ),
+      ...Object.fromEntries(
+        [
+          "kernel.shm_rmid_forced",
+          "net.ipv4.ip_local_port_range",
+          "net.ipv4.ip_unprivileged_port_start",
+          "net.ipv4.tcp_syncookies",
+          "net.ipv4.ping_group_range",
+          "net.ipv4.ip_local_reserved_ports",
+          "net.ipv4.tcp_keepalive_time",
+          "net.ipv4.tcp_fin_timeout",
+          "net.ipv4.tcp_keepalive_intvl",
+          "net.ipv4.tcp_keepalive_probes",
+        ].map((name) => [name, [`${SPEC}.securityContext.sysctls`, [{ name, value: "1" }]] as const]),
+      ),
     },
     unknown: [
       `${C}.securityContext.appArmorProfile.type`,

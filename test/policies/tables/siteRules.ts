@@ -1,3 +1,4 @@
+import { UNKNOWN } from "../../../policies/support/field.ts";
 import { scriptBundle, sha256 } from "../../../components/host/bundle.ts";
 import type { Inputs, Plain, Table } from "../table.ts";
 import { container, cronJob, deployment, networkPolicy, object, pod, service } from "./objects.ts";
@@ -255,6 +256,12 @@ export const site: Record<string, Table> = {
     },
     unknown: ["spec.addresses", "spec.addresses[0]"],
     absent: ["spec.addresses"],
+    also: {
+      // While nobody knows the router and what it gives out.
+      base: () => [service()],
+      refused: { "over the node": (stack) => void stack.splice(0, 1, pool("192.168.0.30/32")) },
+      waits: { "a pool that is free": (stack) => void stack.splice(0, 1, pool("192.168.0.100-192.168.0.110")) },
+    },
   },
   "node-has-room": {
     base: () => [deployment()],
@@ -285,6 +292,12 @@ export const site: Record<string, Table> = {
       },
       "a Job that runs in parallel": (stack) => {
         stack[0] = object("batch/v1", "Job", "x", { spec: { parallelism: 20, template: { spec: pod() } } });
+      },
+      "told of what runs on, and not of a job": (stack) => {
+        const job = cronJob();
+        const { spec } = (job.inputs["spec"] as { jobTemplate: { spec: Inputs } }).jobTemplate;
+        Object.assign(spec, { parallelism: 20 });
+        stack.splice(0, 1, job, big({ cpu: "600m", memory: "64Mi" }), { ...deployment(), name: "small" });
       },
       "no quantity": (stack) => void stack.splice(0, 1, big({ cpu: "half", memory: "64Mi" })),
     },
@@ -351,6 +364,16 @@ export const site: Record<string, Table> = {
     refused: { "left out in March": ["schedule", "30 2 * * *"], "on that Sunday": ["schedule", "15 2 * * 0"] },
     accepted: { "before it": ["schedule", "45 1 * * *"], "after it": ["schedule", "0 3 * * *"] },
     unknown: ["schedule"],
+    also: {
+      // While nobody knows the zone.
+      base: () => [backup({ schedule: "0 4 * * *" })],
+      refused: {
+        "at one": ["schedule", "59 1 * * *"],
+        "at two": ["schedule", "0 2 * * *"],
+        "at three": ["schedule", "0 3 * * *"],
+      },
+      accepted: { "at noon": ["schedule", "0 12 * * *"], "at midnight": ["schedule", "59 0 * * *"] },
+    },
   },
   "backup-kept-long-enough": {
     base: () => [backup()],
@@ -367,6 +390,7 @@ export const site: Record<string, Table> = {
     base: () => [component("host:BackupFolder", "folder", { mount: "/twisterlab/data-warehouse", path: BACKUPS })],
     refused: {
       "on /": ["path", "/var/backups"],
+      "on a mount of the data's disk": ["path", "/srv/backups"],
       "beside the mount": ["path", "/twisterlab/data-warehouse-2/backups"],
       "back up again": ["path", "/twisterlab/data-warehouse/../../var/backups"],
       "the volume of the pods": (stack) =>
@@ -375,10 +399,19 @@ export const site: Record<string, Table> = {
       "LVM's metadata": (stack) => void stack.splice(0, 1, volume({ metadataBackup: "/etc/lvm/backup" })),
     },
     accepted: {
+      "the volume of the pods": (stack) => {
+        stack.splice(0, 1, component("cluster:BackupVolume", "v", { path: BACKUPS }));
+      },
+      "of K3s": (stack) => {
+        stack.splice(0, 1, component("host:K3sBackup", "k", { path: BACKUPS }));
+      },
       "the mount itself": ["path", "/twisterlab/data-warehouse"],
       "another disk": ["path", "/twisterlab/ai-storage/backups"],
       "LVM's metadata": (stack) => void stack.splice(0, 1, volume()),
       "what is no backup": (stack) => void stack.splice(0, 1, component("host:DiskAlert", "a", { path: "/" })),
+    },
+    site: (config) => {
+      Object.assign(config["twisterlab-edge:disks"]?.["system"] ?? {}, { mount: "/srv" });
     },
     unknown: ["path"],
     absent: ["path"],
@@ -449,6 +482,11 @@ export const site: Record<string, Table> = {
         ),
     },
     accepted: { "what is no volume": (stack) => void stack.splice(0, 1, component("host:DiskAlert", "a", {})) },
+    waits: {
+      "for its parameters": (stack) => {
+        Object.assign(stack[1]?.inputs ?? {}, { stdin: UNKNOWN });
+      },
+    },
     unknown: ["metadataBackup"],
     absent: ["metadataBackup"],
   },
@@ -556,6 +594,22 @@ export const site: Record<string, Table> = {
     },
     accepted: {
       "the installation": ["create", installation(sha256(scriptBundle()))],
+      ...Object.fromEntries(
+        [
+          "backup-folder make",
+          "build-benchmark run",
+          "confirm",
+          "data-root move",
+          "disk-benchmark run",
+          "k3s-image import",
+          "log-rotation put",
+          "logical-volume grow",
+          "mount-options put",
+          "observer-account put",
+          "reclaim-space run",
+          "volume-group add-disk",
+        ].map((verb) => [verb, ["create", `${CALL} ${verb} --revision 12`] as const]),
+      ),
       "without an undo": ["delete", undefined],
       "without an update": ["update", undefined],
       "what is no command": (stack) => void stack.splice(0, 1, service()),
@@ -591,6 +645,19 @@ export const site: Record<string, Table> = {
       "none of a benchmark": (stack) => void stack.splice(0, 1, command("x", "build-benchmark run", {})),
     },
     accepted: {
+      ...Object.fromEntries(
+        [
+          ["build-benchmark run", "build-benchmark forget"],
+          ["data-root move", "data-root undo"],
+          ["k3s-image import", "k3s-image undo"],
+          ["log-rotation put", "log-rotation undo"],
+          ["mount-options put", "mount-options undo"],
+          ["observer-account put", "observer-account undo"],
+        ].map(([verb = "", undo = ""]) => [
+          verb,
+          (stack: Plain[]) => void stack.splice(0, 1, command("x", verb, {}, {}, { delete: `${CALL} ${undo}` })),
+        ]),
+      ),
       "what cannot be undone": (stack) => void stack.splice(0, 1, command("x", "logical-volume grow", {})),
       "what is no call": ["create", "true"],
       "what is no command": (stack) => void stack.splice(0, 1, service()),
@@ -637,6 +704,11 @@ export const site: Record<string, Table> = {
       "a file that cuts nobody off": (stack) => void stack.splice(0, 3, file("/etc/logrotate.d/x", "x")),
       "a certificate": (stack) => void stack.splice(0, 3, file("/etc/rancher/k3s/registry-ca.crt", "x")),
       "its command is another's": (stack) => void stack.push(command("x", "host-file put", {}, { parent: "other" })),
+    },
+    waits: {
+      "for what it is armed with": (stack) => {
+        Object.assign(stack[1]?.inputs ?? {}, { stdin: UNKNOWN });
+      },
     },
     unknown: ["path"],
   },
