@@ -31,14 +31,10 @@ tell("== a virtual EdgeServer, the long tests");
 const host = await runVitest("campaign", { live: true });
 
 tell("== a virtual EdgeServer, faults at random moments");
-const faults = await new Promise<number>((settle, reject) => {
-  const words = [resolve(import.meta.dirname, "host/campaign/faults.ts"), ...process.argv.slice(2)];
-  spawn(process.execPath, words, { stdio: "inherit" })
-    .on("error", reject)
-    .on("close", (code) => {
-      settle(code ?? 1);
-    });
-});
+const faults = await node("host/campaign/faults.ts", process.argv.slice(2));
+
+tell("== faults in the rules of the policy pack");
+const mutants = await node("policies/mutation.ts", []);
 
 tell(`== done in ${Math.round((Date.now() - started) / 60_000)} min`);
 const runs = [scripts, cluster, stories, host];
@@ -49,5 +45,18 @@ for (const name of failedNames) {
 for (const name of skippedNames) {
   tell(`skipped: ${name}`);
 }
-tell(`${passed} passed, ${failed} failed, ${skipped} skipped; the faults ended with ${faults}`);
-process.exitCode = runs.every(({ code }) => code === 0) && faults === 0 ? 0 : 1;
+tell(
+  `${passed} passed, ${failed} failed, ${skipped} skipped; the faults ended with ${faults}, the mutants with ${mutants}`,
+);
+process.exitCode = runs.every(({ code }) => code === 0) && faults === 0 && mutants === 0 ? 0 : 1;
+
+/** Runs a script of this folder on our terminal. @returns its exit code. */
+function node(script: string, words: string[]): Promise<number> {
+  return new Promise((settle, reject) => {
+    spawn(process.execPath, [resolve(import.meta.dirname, script), ...words], { stdio: "inherit" })
+      .on("error", reject)
+      .on("close", (code) => {
+        settle(code ?? 1);
+      });
+  });
+}

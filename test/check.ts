@@ -7,8 +7,8 @@ import { requireSystemPackages } from "./support/systemPackages.ts";
 import { runVitest, type TestRun } from "./support/vitest.ts";
 
 /**
- * The quick loop: types, lint, format, shell scripts, schema, unit tests with coverage. All of them run, side by side,
- * and all that fail are shown.
+ * The quick loop: types, lint, format, shell scripts, schema, the page of all policies, unit tests and those of the policies,
+ * with coverage. All of them run, side by side, and all that fail are shown.
  * @returns the steps that failed, and the unit tests' counts.
  */
 export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
@@ -29,8 +29,9 @@ export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
       step("pods' shell", ["shellcheck", ...POSIX, ...podScripts(".sh")]),
       step("pods' Python", ["python3", "-c", COMPILE, ...podScripts(".py")]),
       step("schema", ["node", "cli/schema.ts", "--check"]),
+      step("policies", ["node", "cli/policies.ts", "--check"]),
     ];
-    const unit = runVitest("unit*", { live: false, words: ["--coverage"] });
+    const unit = runVitest("unit*", { live: false, words: ["--project", "policies", "--coverage"] });
     const units = timed(UNIT_TESTS, () => unit);
     const failed = (await Promise.all([...steps, units])).filter(({ code }) => code !== 0);
     for (const { name, output } of failed) {

@@ -32,6 +32,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "policies",
+          testTimeout: 30_000,
+          include: ["test/policies/*.test.ts"],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "scripts",
           include: ["test/scripts/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",
@@ -92,7 +101,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: "v8",
-      include: ["components/**/*.ts", "phases/**/*.ts"],
+      include: ["components/**/*.ts", "phases/**/*.ts", "policies/{rules,support}/**/*.ts"],
       reporter: ["text-summary"],
       thresholds: { lines: 90, branches: 90 },
     },

@@ -86,6 +86,7 @@ class DatabaseBackup extends pulumi.ComponentResource {
         app: `${kind.kind}-restore`,
         reaches,
         ...(kind.fetchesRestored ? { reachedBy: reaches } : {}),
+        podsMadeBy: "npm run restore",
       },
       { parent: this },
     );

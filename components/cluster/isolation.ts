@@ -16,12 +16,14 @@ export interface IsolationArgs {
   reaches?: Peer;
   /** The pods that may reach them, and the port of theirs; default: none. */
   reachedBy?: Peer;
+  /** Who makes those pods, where no object does: a policy that selects nothing is refused otherwise. */
+  podsMadeBy?: string;
 }
 
 /** A network policy for the pods of a job: they reach, and are reached by, nobody but those who must. */
 export function isolated(
   name: string,
-  { namespace, app, reaches, reachedBy }: IsolationArgs,
+  { namespace, app, reaches, reachedBy, podsMadeBy }: IsolationArgs,
   opts: pulumi.CustomResourceOptions,
 ): kubernetes.networking.v1.NetworkPolicy {
   const peers = ({ labels }: Peer) => [{ podSelector: { matchLabels: { ...labels } } }];
@@ -29,7 +31,12 @@ export function isolated(
   return new kubernetes.networking.v1.NetworkPolicy(
     name,
     {
-      metadata: { name: app, namespace, labels: MANAGED_BY },
+      metadata: {
+        name: app,
+        namespace,
+        labels: MANAGED_BY,
+        ...(podsMadeBy === undefined ? {} : { annotations: { "twisterlab-edge/pods-made-by": podsMadeBy } }),
+      },
       spec: {
         podSelector: { matchLabels: jobLabels(app) },
         policyTypes: ["Ingress", "Egress"],

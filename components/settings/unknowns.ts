@@ -22,7 +22,7 @@ export interface UnknownFact {
  * @param phase whose `up` is asked about; without it, a fact blocks if it blocks any phase.
  */
 export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
-  const { host, cluster, network, disks, phase0, phase1 } = sections;
+  const { host, cluster, network, disks, policies, phase0, phase1 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
   const facts: (UnknownFact & { value: unknown })[] = [
     {
@@ -98,6 +98,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       howToFind: "comes with Harbor: `ca.crt` of the secret that its ingress serves",
       blocks: "nothing",
     },
+    {
+      value: policies.timeZone,
+      key: "policies.timeZone",
+      what: "Time zone of the machine",
+      howToFind: "timedatectl show --property Timezone --value",
+      blocks: "nothing",
+    },
   ];
   const missing = facts
     .filter((fact) => !isKnown(fact.value))
@@ -120,4 +127,4 @@ function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
   ];
 }
 
-type Told = DeepReadonly<Pick<Sections, "host" | "cluster" | "network" | "disks" | "phase0" | "phase1">>;
+type Told = DeepReadonly<Pick<Sections, "host" | "cluster" | "network" | "disks" | "phase0" | "phase1" | "policies">>;

@@ -101,6 +101,56 @@ export const urlPath = word("a path of a URL", ["/health"], String.raw`(\/[\w.~-
 /** Plain words of one line: names of systems and versions that only people read. */
 export const line = word("a line of text", ["Ubuntu 24.04.3 LTS"], String.raw`\S(.*\S)?`, { longest: 200 });
 
+/** The beginning of an image's whole name: a registry, with a path perhaps, `docker.io/library`. */
+export const imagePrefix = word(
+  "a registry, with a path perhaps",
+  ["docker.io/library", "harbor.twisterlab.local"],
+  String.raw`[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?(\/[a-z0-9._-]+)*`,
+  {
+    hint: (text) => (/^[a-z]+:\/\//.test(text) ? "is a URL; write it without, like `docker.io/library`" : undefined),
+  },
+);
+
+/** Names of Pulumi resources, with `*` for any number of characters. */
+export const resourcePattern = word("a resource's name", ["postgres-backup", "speaker-*"], String.raw`[\w./*-]+`, {
+  hint: (text) => {
+    if (text.startsWith("urn:"))
+      return `is a whole URN; write the name at its end, \`${text.split("::").at(-1) ?? ""}\``;
+    return /^[*./-]+$/.test(text) ? "would take every resource; write names" : undefined;
+  },
+});
+
+/** A day, `2027-03-31`. */
+export const calendarDay: Notation<string> = {
+  what: "a day, year first",
+  examples: ["2027-03-31"],
+  pattern: String.raw`\d{4}-\d{2}-\d{2}`,
+  read: (text) => {
+    const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
+    // 30 February is read as a day of March.
+    if (day === undefined || Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text) {
+      throw new Refusal("is no day; write it like `2027-03-31`");
+    }
+    return text;
+  },
+};
+
+/** A time zone by its IANA name. */
+export const timeZone: Notation<string> = {
+  what: "a time zone",
+  examples: ["Europe/Paris", "UTC"],
+  pattern: String.raw`[A-Za-z]+(/[A-Za-z0-9_+-]+)*`,
+  read: (text) => {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone: text });
+    } catch {
+      throw new Refusal("is no time zone; `timedatectl` on the machine prints it, like `Europe/Paris`");
+    }
+    if (!/^[A-Za-z]/.test(text)) throw new Refusal("is no time zone's name; write it like `Europe/Paris`");
+    return text;
+  },
+};
+
 /**
  * A file on this machine: absolute, or from the home folder with `~/`.
  *

@@ -96,6 +96,36 @@ func TestConfigurationOf(t *testing.T) {
 	}
 }
 
+// A policy pack reads the site's facts from its environment: what the official host puts there.
+func TestPolicyEnvironment(t *testing.T) {
+	env, err := policyEnvironment(&pulumirpc.AnalyzerStackConfigureRequest{
+		Organization: "organization",
+		Project:      "twisterlab-edge",
+		Stack:        "edge-phase-1",
+		DryRun:       true,
+		Config:       map[string]string{"twisterlab-edge:site": `{"name":"edge"}`},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"PULUMI_NODEJS_ORGANIZATION=organization",
+		"PULUMI_NODEJS_PROJECT=twisterlab-edge",
+		"PULUMI_NODEJS_STACK=edge-phase-1",
+		"PULUMI_NODEJS_DRY_RUN=true",
+		`PULUMI_CONFIG={"twisterlab-edge:site":"{\"name\":\"edge\"}"}`,
+	}
+	if !slices.Equal(env, want) {
+		t.Errorf("the pack is told %q, want %q", env, want)
+	}
+
+	// A state that is read from a file belongs to no stack; an up says that it is none of a dry run.
+	env, err = policyEnvironment(&pulumirpc.AnalyzerStackConfigureRequest{})
+	if want := []string{"PULUMI_NODEJS_DRY_RUN=false"}; err != nil || !slices.Equal(env, want) {
+		t.Errorf("without a stack the pack is told %q (%v), want %q", env, err, want)
+	}
+}
+
 func TestSDKScript(t *testing.T) {
 	root := t.TempDir()
 	pack := filepath.Join(root, "policies")
