@@ -25,7 +25,7 @@ export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
       step("shell", ["shellcheck", "--shell=bash", join(scratch, "bundle.sh"), join(scratch, "install.sh")]),
       step("schema", ["node", "cli/schema.ts", "--check"]),
     ];
-    const unit = runVitest("unit*", { live: false, words: ["--coverage"] });
+    const unit = runVitest(["unit*", "review"], { live: false, words: ["--coverage"] });
     const units = timed(UNIT_TESTS, () => unit);
     const failed = (await Promise.all([...steps, units])).filter(({ code }) => code !== 0);
     for (const { name, output } of failed) {
