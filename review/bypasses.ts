@@ -32,7 +32,7 @@ const VARIABLES = [
 
 /** Variables of flags that do not choose what is applied. */
 const HARMLESS =
-  /^PULUMI_OPTION_(CONFIG_FILE|COLOR|EMOJI|VERBOSE|LOGTOSTDERR|LOGFLOW|NON_INTERACTIVE|DISABLE_INTEGRITY_CHECKING|SUPPRESS_\w+|SHOW_\w+|DIFF|MESSAGE|PARALLEL|YES)$/;
+  /^PULUMI_OPTION_(CONFIG_FILE|COLOR|EMOJI|VERBOSE|LOGTOSTDERR|LOGFLOW|NON_INTERACTIVE|DISABLE_INTEGRITY_CHECKING|SUPPRESS_\w+|SHOW_\w+|DIFF|MESSAGE|PARALLEL|REFRESH|YES)$/;
 
 /**
  * What would let a run go round the gate: flags as they were written, and variables as `NAME`. A value is a part of the flag,

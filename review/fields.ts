@@ -1,7 +1,7 @@
 import { diffLines } from "diff";
 import { isMapping } from "../components/settings/draft.ts";
 import type { Change } from "./plan.ts";
-import { leaves, listAt, read, shown } from "./values.ts";
+import { leaves, listAt, read, shown, shownAt } from "./values.ts";
 
 /** A value that changes, as the page shows it. */
 export interface FieldChange {
@@ -23,7 +23,7 @@ export function changedFields({ old, new: next }: Change): { fields: FieldChange
   const paths = [...new Set([...before.keys(), ...after.keys()])].filter((path) => !NOISE.test(path));
   const changed = paths
     .filter((path) => JSON.stringify(before.get(path)) !== JSON.stringify(after.get(path)))
-    .map((field) => ({ field, old: shown(before.get(field)), new: shown(after.get(field)) }));
+    .map((field) => ({ field, old: shownAt(field, before.get(field)), new: shownAt(field, after.get(field)) }));
   const all = [...changed, ...changedLines(old?.inputs, next?.inputs)];
   return { fields: all.slice(0, MOST), more: Math.max(all.length - MOST, 0) };
 }
@@ -56,11 +56,16 @@ function changedLines(old: unknown, next: unknown): FieldChange[] {
   if (before === after || [old, next].some((inputs) => read(inputs, "content").is === "hidden")) {
     return [];
   }
-  return diffLines(before, after)
-    .filter(({ added, removed }) => added || removed)
-    .map(({ added, value }) =>
-      added
-        ? { field: "content", old: "", new: shown(value.trimEnd()) }
-        : { field: "content", old: shown(value.trimEnd()), new: "" },
-    );
+  const parts = diffLines(before, after);
+  return parts.flatMap(({ added, removed, value }, index): FieldChange[] => {
+    if (removed) {
+      const instead = parts[index + 1];
+      const now = instead?.added === true ? shown(instead.value.trimEnd()) : "";
+      return [{ field: "content", old: shown(value.trimEnd()), new: now }];
+    }
+    // What comes in the place of something is told with it.
+    return added && parts[index - 1]?.removed !== true
+      ? [{ field: "content", old: "", new: shown(value.trimEnd()) }]
+      : [];
+  });
 }

@@ -235,9 +235,8 @@ function goingBack({ plan: { items, changes, destroys } }: Review): Section {
   if (destroys) {
     return { heading: "Going back", lines: [{ text: "by an `up` of the same phase, which makes everything anew" }] };
   }
-  const ofHost = items
-    .filter(({ state }) => state !== "in sync")
-    .map(({ name, undo }) => ({ text: `${name}: ${undo}` }));
+  const applied = new Set(changes.filter(isChanged).map(({ name }) => name.replace(/-(apply|install)$/, "")));
+  const ofHost = items.filter(({ name }) => applied.has(name)).map(({ name, undo }) => ({ text: `${name}: ${undo}` }));
   const objects = changes.filter((change) => isChanged(change) && kindOf(change) !== undefined);
   const count = (test: (change: Change) => boolean): number => objects.filter(test).length;
   const [made, changed] = [count(({ ops }) => ops.has("create")), count(({ ops }) => ops.has("update"))];

@@ -40,7 +40,7 @@ export function finding(change: Change, words: Omit<Finding, "resource" | "calle
 
 /** What a field was and will be, for a finding. */
 export function fieldOf(field: string, { old, new: next }: { old: Reading; new: Reading }) {
-  return { field, old: shownReading(old), new: shownReading(next) };
+  return { field, old: shownReading(old, field), new: shownReading(next, field) };
 }
 
 /** The finding that a rule cannot see what it needs. */

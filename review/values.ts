@@ -1,3 +1,4 @@
+import { gib } from "../components/host/plan.ts";
 import { isMapping } from "../components/settings/draft.ts";
 
 /** How the engine writes a value that is not known yet, by its type (sdk/go/common/resource/plugin/rpc.go of 3.250.0). */
@@ -83,8 +84,22 @@ export function shown(value: unknown): string {
   return line.length > LONGEST ? `${line.slice(0, LONGEST - 3)}...` : line;
 }
 
-export function shownReading(reading: Reading): string {
-  return reading.is === "value" ? shown(reading.value) : reading.is === "hidden" ? reading.as : "not set";
+/** As `shown`, and of the bytes and seconds in our components' arguments what they are. */
+export function shownAt(field: string, value: unknown): string {
+  const name = field.split(".").at(-1) ?? "";
+  if (typeof value !== "number") {
+    return shown(value);
+  }
+  if (/size$|^reserve$|^maxUse$/i.test(name)) {
+    return `${value} (${gib(value)})`;
+  }
+  return /^(retention|maxAge|maxDrillAge|minimumAge)$/.test(name)
+    ? `${value} (${Number((value / 86_400).toFixed(1))} days)`
+    : shown(value);
+}
+
+export function shownReading(reading: Reading, field = ""): string {
+  return reading.is === "value" ? shownAt(field, reading.value) : reading.is === "hidden" ? reading.as : "not set";
 }
 
 /** Every leaf of a value, by its path. */

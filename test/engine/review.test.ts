@@ -89,7 +89,7 @@ describe("a change", () => {
     const { code, stdout, stderr } = await up("--skip-preview");
     expect(code).toBe(30);
     expect(stdout).toContain("logMaxFiles: 3 -> 1");
-    expect(stdout).toContain("size: 161061273600 -> 214748364800");
+    expect(stdout).toContain("size: 161061273600 (150 GiB) -> 214748364800 (200 GiB)");
     expect(stderr).toContain("Nothing was applied: it was refused.");
     expect(readStandIn(host.folder).rootVolume).toBe(150 * GIB);
   });

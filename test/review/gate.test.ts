@@ -338,7 +338,16 @@ describe("the words of the policy pack", () => {
 });
 
 describe("the page", () => {
-  const review = (written: Written[], more: Partial<Review> = {}): Review => {
+  /** The command of the item that differs. */
+  const GROWS: Written = {
+    type: "command:remote:Command",
+    name: "root-volume-apply",
+    within: ["twisterlab:host:LogicalVolume"],
+    old: { create: "grow --revision 1" },
+    new: { create: "grow --revision 2" },
+  };
+  const review = (others: Written[], more: Partial<Review> = {}): Review => {
+    const written = [...others, GROWS];
     const plan = planOf(written, {
       items: [
         {
@@ -402,7 +411,7 @@ describe("the page", () => {
   test("shows old and new values, the way out, and the lines of an approval", () => {
     const text = toText(pageOf(review([BACKUP]), TODAY));
     expect(text).toContain(
-      "retention-lowered: postgres-backup: backups are kept for less time\n      retention: 604800 -> 259200\n      way out: ",
+      "retention-lowered: postgres-backup: backups are kept for less time\n      retention: 604800 (7 days) -> 259200 (3 days)\n      way out: ",
     );
     expect(text).toContain("approvals.edge.yaml");
     expect(text).toContain(
@@ -423,6 +432,26 @@ describe("the page", () => {
     const text = toText(pageOf(review(steps), TODAY));
     expect(text).toContain(`data.text: ${"x".repeat(97)}... -> ${"y".repeat(97)}...`);
     expect(text).not.toContain("password");
+  });
+
+  test("shows the lines of a file that change, the old beside the new, and JSON by its keys", () => {
+    const steps: Written[] = [
+      {
+        type: "twisterlab:host:HostFile",
+        name: "a",
+        old: { path: "/etc/a", content: ["one", "two", "three", "four"] },
+        new: { path: "/etc/a", content: ["one", "2", "three", "four", "five"] },
+      },
+      {
+        type: "twisterlab:host:HostFile",
+        name: "b",
+        old: { path: "/etc/b", content: '{"a": 1, "b": [1]}' },
+        new: { path: "/etc/b", content: '{"a": 1, "b": [2]}' },
+      },
+    ];
+    const text = toText(pageOf(review(steps), TODAY));
+    expect(text).toContain("      content: two -> 2\n      content: (nothing) -> five\n");
+    expect(text).toContain("      content.b[0]: 1 -> 2\n");
   });
 
   test("as Markdown has nothing in it that a value could turn into markup, or into a call of somebody", () => {
