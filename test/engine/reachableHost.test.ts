@@ -350,7 +350,7 @@ describe("after an up", () => {
       "update docker-daemon-json-confirm",
     ]);
     asked();
-    const { stdout } = await edge.npm(["up", "--", "1", "--yes", "--continue-on-error"]);
+    const { stdout } = await edge.npm(["up", "--", "1", "--yes"]);
     expect(stdout).toContain('log-opts {"max-file":"9","max-size":"10m"} -> {"max-file":"3","max-size":"10m"}');
     expect(asked().filter((verb) => !/observe|lease/.test(verb))).toEqual([
       "host-file put --revision 2",
