@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { Captured } from "../../cli/capture.ts";
 import { BACKUP_GROUP } from "../../components/backupGroup.ts";
@@ -12,6 +12,7 @@ import { RestoreDrill } from "../../components/cluster/restoreDrill.ts";
 import { checkout, type Checkout } from "../support/checkout.ts";
 import { record } from "../support/mocks.ts";
 import { kubectl } from "./stack.ts";
+import type { RunRecord } from "../databases/databaseBench.ts";
 import { PASSWORDS, WORKLOADS } from "./workloads.ts";
 
 /** `npm run drill` and `npm run restore` as people call them, with real databases in a namespace of their own. */
@@ -170,6 +171,9 @@ describe("a backup whose pod goes while it dumps", () => {
     );
   }
 
+  // Nothing waits for it after a test that failed.
+  afterEach(letGo);
+
   async function until(isSo: () => Promise<boolean>): Promise<void> {
     for (let tries = 0; !(await isSo()); tries++) {
       expect(tries).toBeLessThan(120);
@@ -180,10 +184,11 @@ describe("a backup whose pod goes while it dumps", () => {
   const unfinished = (): string[] => readdirSync(folder).filter((name) => name.startsWith(".unfinished"));
 
   /** What the runs of PostgreSQL's backup have left that began after those that were there. */
-  function told(before: readonly string[]): { ok: boolean; sentence: string }[] {
+  function told(before: readonly string[]): RunRecord[] {
     return records()
       .filter((name) => !before.includes(name))
-      .map((name) => JSON.parse(readFileSync(join(folder, "runs", name), "utf8")) as { ok: boolean; sentence: string });
+      .map((name) => JSON.parse(readFileSync(join(folder, "runs", name), "utf8")) as RunRecord)
+      .filter(({ task }) => task === undefined);
   }
 
   const records = (): string[] =>

@@ -60,6 +60,8 @@ export interface RunRecord {
 export class DatabaseBench {
   readonly folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-databases-"));
   readonly backups = this.at("backups");
+  /** Where a server reaches the pod that restores, as its environment. */
+  readonly podAddress = { POD_IP: "127.0.0.1", POD_PORT: freePort() };
   readonly #user: { uid: number; gid: number };
   readonly #stops: (() => void)[] = [];
 
@@ -211,8 +213,7 @@ export class DatabaseBench {
     { from = "newest", overwrite = false, functions = "" } = {},
   ): Ran {
     const words = { FROM: from, ...(overwrite ? { OVERWRITE: "1" } : {}) };
-    const address = { POD_IP: "127.0.0.1", POD_PORT: String(this.#port(99)) };
-    return this.script(`${kind}Restore.sh`, { ...environment, ...words, ...address }, functions);
+    return this.script(`${kind}Restore.sh`, { ...environment, ...words, ...this.podAddress }, functions);
   }
 
   /** Has the manifest of a damaged backup vouch for it, as if it had been saved like that. */
@@ -273,7 +274,7 @@ export class DatabaseBench {
   /** A Redis server with a password, on a port of its own. @returns the environment that reaches it. */
   redis(name: string, password: string): Record<string, string> {
     const data = this.at(`servers/${name}`);
-    const port = String(this.#port(this.#stops.length));
+    const port = freePort();
     // By a file: a command line is no place for a password.
     this.succeed(
       `mkdir ${data} && printf 'requirepass "%s"\nrepl-diskless-sync-delay 0\n' '${password}' > ${data}.conf`,
@@ -308,11 +309,6 @@ export class DatabaseBench {
     };
   }
 
-  /** A port that no other process's tests use. */
-  #port(number: number): number {
-    return 20_000 + (process.pid % 100) * 100 + number;
-  }
-
   #give(): void {
     if (process.getuid?.() === 0) {
       const { uid, gid } = this.#user;
@@ -321,6 +317,13 @@ export class DatabaseBench {
       }
     }
   }
+}
+
+/** A port that nobody listens on, here or in another run of these tests at the same time. */
+function freePort(): string {
+  const ask =
+    "const s = require('net').createServer().listen(0, '127.0.0.1', () => (console.log(s.address().port), s.close()))";
+  return execFileSync(process.execPath, ["--eval", ask], { encoding: "utf8" }).trim();
 }
 
 /** PostgreSQL does not run as root. */

@@ -90,7 +90,7 @@ function back(kind: Kind, functions = "", environment: Record<string, string> = 
 
 /** Begins a restore into the empty server. */
 function beginRestore(kind: Kind, functions = ""): UnderWay {
-  const address = { POD_IP: "127.0.0.1", POD_PORT: "19999", FROM: "newest", OVERWRITE: "1" };
+  const address = { ...bench.podAddress, FROM: "newest", OVERWRITE: "1" };
   return bench.begin(`${kind}Restore.sh`, { ...targets[kind], ...address }, functions);
 }
 

@@ -42,10 +42,8 @@ function run(resources: Given[], change: Parameters<typeof siteOf>[0] = () => un
       opts: { protect: true },
     } as unknown as ResourceValidationArgs;
     for (const policy of policies.filter((each): each is ResourceValidationPolicy => "validateResource" in each)) {
-      void (policy.validateResource as (args: ResourceValidationArgs, report: unknown) => void)(
-        args,
-        report(policy.name),
-      );
+      const validate = policy.validateResource as (args: ResourceValidationArgs, report: unknown) => void;
+      validate(args, report(policy.name));
     }
   }
   const stack = resources.map(({ type, name }) => ({

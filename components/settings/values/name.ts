@@ -120,18 +120,19 @@ export const resourcePattern = word("a resource's name", ["postgres-backup", "sp
   },
 });
 
-/** A day, `2027-03-31`. */
+/** A day, `2027-03-31`. Pulumi takes one without quotes for a time, and hands over `2027-03-31 00:00:00 +0000 UTC`. */
 export const calendarDay: Notation<string> = {
   what: "a day, year first",
   examples: ["2027-03-31"],
-  pattern: String.raw`\d{4}-\d{2}-\d{2}`,
+  pattern: String.raw`\d{4}-\d{2}-\d{2}( 00:00:00 \+0000 UTC)?`,
   read: (text) => {
-    const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
+    const [, written] = /^(\d{4}-\d{2}-\d{2})(?: 00:00:00 \+0000 UTC)?$/.exec(text) ?? [];
+    const day = written === undefined ? undefined : new Date(`${written}T00:00:00Z`);
     // 30 February is read as a day of March.
-    if (day === undefined || Number.isNaN(day.getTime()) || day.toISOString().slice(0, 10) !== text) {
+    if (written === undefined || Number.isNaN(day?.getTime()) || day?.toISOString().slice(0, 10) !== written) {
       throw new Refusal("is no day; write it like `2027-03-31`");
     }
-    return text;
+    return written;
   },
 };
 

@@ -338,6 +338,13 @@ describe("keys", () => {
   });
 });
 
+test("a day is read as Pulumi hands it over, too", () => {
+  expect(names.calendarDay.read("2027-03-31 00:00:00 +0000 UTC")).toBe("2027-03-31");
+  for (const none of ["2027-03-31 12:00:00 +0000 UTC", "2027-02-30", "31.3.2027", "2027-3-31", "2027-13-01"]) {
+    expect(() => names.calendarDay.read(none)).toThrow(Refusal);
+  }
+});
+
 describe("names", () => {
   const { apiServer, deviceName, dnsLabel, hostName, hostPath, k3sVersion, keyFile, localPath, siteName } = names;
 
