@@ -368,7 +368,8 @@ describe("after an up", () => {
     expect(stdout).toContain("nothing was applied: ");
     expect(stdout).toContain("the host is held by 'anna@desk pid 7 edge-phase-1'");
     expect(stdout).not.toMatch(/^\s+at /m);
-    expect(asked().filter((verb) => verb !== "lease take" && verb !== "lease release")).toEqual([]);
+    // The review looks, and nobody does anything.
+    expect(asked().filter((verb) => !/^(observe|lease take|lease release)$/.test(verb))).toEqual([]);
   });
 });
 

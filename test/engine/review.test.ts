@@ -57,7 +57,7 @@ describe("from a first review to an up", () => {
     hash = first.review.plan;
     expect((await reviewed()).review.plan).toBe(hash);
     const kept = join(edge.home, ".local/share/twisterlab-edge/reviews/edge-phase-1");
-    expect(readdirSync(kept)).toEqual([hash]);
+    expect(readdirSync(kept)).toContain(hash);
     expect(statSync(join(kept, hash, "plan.json")).mode & 0o777).toBe(0o600);
 
     const { code, stdout } = await up("--reviewed", hash);
@@ -142,6 +142,7 @@ describe("the policy pack", () => {
   });
 
   test("is a refusal when its folder is there and it does not run", { timeout: TIME }, async () => {
+    rmSync(pack(), { recursive: true, force: true });
     mkdirSync(pack());
     expect((await edge.npm(["review", "--", "1"])).code).toBe(30);
     writeFileSync(join(pack(), "PulumiPolicy.yaml"), "runtime: nodejs\nmain: index.ts\n");
