@@ -20,17 +20,17 @@ for (const { name, version, why } of toolchain.items) {
 tell("== types, lint, format, shell, schema, unit tests");
 const quick = await check();
 
-// Built here, with its progress shown, and not by the first test that needs it.
-tell("== a virtual EdgeServer, and the programs of a cluster");
-await ensureImage({ say: tell });
+// Built here, with their progress shown, and not by the first test that needs them.
+tell("== the programs of a cluster, and a virtual EdgeServer");
 await ensureNode(tell);
+await ensureImage({ say: tell });
 
-// Side by side: the machine in software keeps the processors busy, the others wait much.
-tell(
-  "== the virtual EdgeServer; beside it the host's scripts, the engine with plugins and SSH, real databases, a cluster",
-);
-const [host, ...others] = await Promise.all([runVitest("host", { live: true }), ...inTurn()]);
-const runs = [host, ...others];
+tell("== the host's scripts and real databases; beside them the engine with plugins and SSH, and a real cluster");
+const besides = await Promise.all([inTurn("scripts", "databases"), inTurn("engine", "cluster")]);
+
+// By itself: a machine in software keeps both processors busy, and what it is asked has to be answered in time.
+tell("== a virtual EdgeServer");
+const runs = [...besides.flat(), await runVitest("host", { live: true })];
 const { passed, skipped, failedNames, skippedNames, ...tests } = total([quick.unit, ...runs]);
 
 tell(`== done in ${Math.round((Date.now() - started) / 1000)} s`);
@@ -47,12 +47,11 @@ const failed = tests.failed + steps + outside;
 tell(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
 
-/** Runs of the other projects, one after the other. */
-function inTurn(): Promise<TestRun>[] {
-  let before: Promise<unknown> = Promise.resolve();
-  return ["scripts", "engine", "databases", "cluster"].map((project) => {
-    const run = before.then(() => runVitest(project, { live: true }));
-    before = run;
-    return run;
-  });
+/** Runs of projects, one after the other: much of what they do is to wait. */
+async function inTurn(...projects: readonly string[]): Promise<TestRun[]> {
+  const runs: TestRun[] = [];
+  for (const project of projects) {
+    runs.push(await runVitest(project, { live: true }));
+  }
+  return runs;
 }

@@ -53,9 +53,9 @@ export default defineConfig({
           name: "scripts",
           include: ["test/scripts/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",
-          // Hundreds of processes each, and some a timeout that has to pass.
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          // Hundreds of processes each, and some a timeout that has to pass; beside two machines in software.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {
@@ -63,9 +63,9 @@ export default defineConfig({
         test: {
           name: "databases",
           include: ["test/databases/*.test.ts"],
-          testTimeout: 60_000,
-          // Making a PostgreSQL server waits for the disk.
-          hookTimeout: 60_000,
+          // Beside two machines in software; making a PostgreSQL server waits for the disk.
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
         },
       },
       {
@@ -73,8 +73,9 @@ export default defineConfig({
         test: {
           name: "engine",
           include: ["test/engine/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 300_000,
+          // Beside two machines in software.
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
         },
       },
       {
@@ -84,7 +85,7 @@ export default defineConfig({
           include: ["test/cluster/*.test.ts"],
           globalSetup: "test/cluster/shared.ts",
           // Until pods run, and on a busy machine.
-          testTimeout: 300_000,
+          testTimeout: 600_000,
           hookTimeout: 600_000,
         },
       },

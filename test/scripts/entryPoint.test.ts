@@ -8,7 +8,7 @@ import type { Parameters } from "../../components/host/render/parameters.ts";
 import { Secret } from "../../components/settings/values/secret.ts";
 import { fileInput, OWNER, scratchHost, type ScratchHost } from "../support/hostScripts.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let host: ScratchHost;
 

@@ -77,8 +77,8 @@ export const EVERY_COMMAND = "TWISTERLAB_TEST_EVERY_COMMAND";
 
 const all = process.env[EVERY_COMMAND] !== undefined;
 
-/** Time for a test with `killedBeforeEachCommand`, in ms. */
-export const KILL_TIMEOUT = all ? 3_600_000 : 30_000;
+/** Time for a test with `killedBeforeEachCommand`, in ms, on a computer that runs two more in software meanwhile. */
+export const KILL_TIMEOUT = all ? 3_600_000 : 240_000;
 
 /** Makes a host. @param stubs shell functions that it has from the start, see `stub`. */
 export function scratchHost(stubs = ""): ScratchHost {
