@@ -1,20 +1,15 @@
 // Writes docs/policies.md, the page of all rules of the policy pack, from the rules themselves. `--check` writes nothing and
 // fails when the page is stale.
-import { readFileSync, writeFileSync } from "node:fs";
 import { resolveConfig, format } from "prettier";
 
 import { RULES } from "../policies/rules/index.ts";
 import type { Rule } from "../policies/support/site/rule.ts";
+import { writeOrCheck } from "./generatedFile.ts";
 
 const file = new URL("../docs/policies.md", import.meta.url);
 const wanted = await format(page(), { ...(await resolveConfig(file)), parser: "markdown" });
 
-if (!process.argv.includes("--check")) {
-  writeFileSync(file, wanted);
-} else if (current() !== wanted) {
-  console.error("docs/policies.md does not match policies/rules; run `node cli/policies.ts` and commit it");
-  process.exitCode = 1;
-}
+writeOrCheck(file, wanted, "docs/policies.md does not match policies/rules; run `node cli/policies.ts` and commit it");
 
 function page(): string {
   const mandatory = RULES.filter(({ level }) => level === "mandatory").length;
@@ -53,13 +48,4 @@ function entry({ name, level, reason, fix, source, example }: Rule): string[] {
     `- source: ${source.replaceAll(/[*_<>]/g, String.raw`\$&`)}`,
     "",
   ];
-}
-
-function current(): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  }
 }

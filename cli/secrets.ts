@@ -23,18 +23,19 @@ type Chosen = readonly [Pick<NeededSecret, "name" | "purpose">, string];
  */
 export async function generateSecrets(siteName: string): Promise<number> {
   const before = openSite(siteName);
-  if (missingSecrets(before).some(({ generated }) => generated !== undefined)) {
+  const missing = missingSecrets(before);
+  const given = missing.filter(({ generated }) => generated === undefined);
+  if (given.length < missing.length) {
     await write(before, "generated", (site) =>
       missingSecrets(site).flatMap((spec): Chosen[] =>
         spec.generated === undefined ? [] : [[spec, generateSecret(spec.generated)]],
       ),
     );
   }
-  const given = missingSecrets(before).filter(({ generated }) => generated === undefined);
   for (const { name, purpose } of given) {
     say(`${basename(before.file)}: secrets.${name} is still to be given: npm run secrets -- --set ${name}. ${purpose}`);
   }
-  if (missingSecrets(before).length === 0) {
+  if (missing.length === 0) {
     const { length } = neededSecrets(before.settings);
     say(`${basename(before.file)} has all secrets (${length}); nothing was changed.`);
   }

@@ -26,7 +26,8 @@ export type PhaseOutputs = Record<string, unknown>;
  * What every phase does around its resources: observes the host and the cluster, says what is not known yet, refuses to
  * apply without what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
  * @throws RunError in `up`, before anything is touched, with everything that is missing, when the host was not read, when
- *   another run has the host, or with all items and objects that cannot be applied to what is there. (`destroy` runs no program: Pulumi takes commands and connection from the state.)
+ *   another run has the host, or with all items and objects that cannot be applied to what is there. (`destroy` runs no
+ *   program: Pulumi takes commands and connection from the state.)
  */
 export async function withSite(
   settings: Settings,

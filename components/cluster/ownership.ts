@@ -69,7 +69,7 @@ export class Ownership {
     if (!isText(apiVersion) || !isText(kind) || !isText(name) || !(namespace === undefined || isText(namespace))) {
       throw new Error(`${resource}: kind, name and namespace must be plain texts, so that it can be looked for`);
     }
-    const object = { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
+    const object = declared(apiVersion, kind, name, namespace);
     if (type.endsWith("Patch")) {
       this.#patched.push(object);
       return undefined;
@@ -122,7 +122,7 @@ export class Ownership {
    * @throws Error when it is another's, or when the cluster does not answer.
    */
   async claim({ apiVersion, kind, metadata: { name, namespace } }: Declared): Promise<void> {
-    const object = { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
+    const object = declared(apiVersion, kind, name, namespace);
     let finding: Finding;
     try {
       finding = await this.#inTime(this.#find(object));
@@ -160,13 +160,13 @@ export class Ownership {
 
   async #ask(): Promise<Finding[]> {
     const api = await this.#api();
-    const declared = this.#declared;
-    const made = new Set(declared.map(objectName));
+    const objects = this.#declared;
+    const made = new Set(objects.map(objectName));
     const patched = this.#patched.filter((object) => !made.has(objectName(object)));
-    const own = new Set(declared.flatMap(({ kind, metadata }) => (kind === "Namespace" ? [metadata.name] : [])));
-    const namespaces = new Set(declared.flatMap(({ metadata: { namespace } }) => namespace ?? []));
+    const own = new Set(objects.flatMap(({ kind, metadata }) => (kind === "Namespace" ? [metadata.name] : [])));
+    const namespaces = new Set(objects.flatMap(({ metadata: { namespace } }) => namespace ?? []));
     return Promise.all([
-      ...declared.map((object) => this.#find(object)),
+      ...objects.map((object) => this.#find(object)),
       ...patched.map((object) => findNeeded(api, object)),
       ...[...namespaces]
         .filter((name) => !own.has(name))
@@ -193,6 +193,10 @@ export class Ownership {
           refusal: `${called} is there already and not this program's: rename or remove it, or let it be taken over by naming it under cluster.takeOver`,
         };
   }
+}
+
+function declared(apiVersion: string, kind: string, name: string, namespace: string | undefined): Declared {
+  return { apiVersion, kind, metadata: { name, ...(namespace === undefined ? {} : { namespace }) } };
 }
 
 /** As people call an object, and as the site file does: `Deployment twisterlab/mcp-unified`. */

@@ -224,7 +224,7 @@ backup_copy() {
   BACKUP[inside]=yes
 
   local proofs missing snapshot before=0 removed=no
-  proofs=$(python3 -c "$BACKUP_SUMS$NEWEST_BACKUPS" "${BACKUP[began]}" "${PARAM[kinds]}")
+  proofs=$(python3 -c "$LOOK_AT_BACKUPS$BACKUP_SUMS$NEWEST_BACKUPS" "${BACKUP[began]}" "${PARAM[kinds]}")
   # Nothing that could be the last of its kind is removed on the day that it is not here any more.
   missing=$(awk -F '\t' '$1 == "missing" { printf "%s%s", comma, $2; comma = ", " }' <<< "$proofs")
   proofs=$(grep --invert-match '^missing' <<< "$proofs") || give_up "there is no whole backup in ${PARAM[backups]}: nothing was copied"
@@ -371,18 +371,9 @@ remove_old_copies() {
 }
 
 # Python: sums(folder, parent) gives the files of a whole backup with their checksums, by its manifest, which is one of them;
-# nothing when it is not whole, as far as a look tells. Most backups come from pods: what is in them is text, and no link.
+# nothing when it is not whole, as far as a look tells.
 readonly BACKUP_SUMS='
-import calendar, hashlib, json, os, re, stat, sys, time
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-LARGEST = 1 << 16
-
-def regular(name, parent):
-    try:
-        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
+import hashlib, json, re, sys, time
 
 def sums(name, parent):
     try:
@@ -526,7 +517,7 @@ fetch_failed() {
 # faults_of FOLDER: of a backup that was fetched; nothing when it is as its manifest says.
 faults_of() {
   local files file sum
-  files=$(python3 -c "$BACKUP_SUMS"'
+  files=$(python3 -c "$LOOK_AT_BACKUPS$BACKUP_SUMS"'
 for file, sum in (sums(sys.argv[1], None) or {}).items():
     print(file, sum, sep="\t")
 ' "$1")

@@ -8,6 +8,22 @@
 # Root's file in the folder. Where the disk is not mounted there is none, and nobody takes the folder for that of the backups.
 readonly BACKUP_MARK=.twisterlab-edge
 
+# Python, before what looks into the folder: most of what is there comes from pods, and is text, and no link.
+readonly LOOK_AT_BACKUPS='
+import os, stat
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# A record or a manifest has some hundred bytes.
+LARGEST = 1 << 16
+
+def regular(name, parent):
+    """What is known of a regular file; nothing for anything else."""
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except OSError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+'
+
 backup_folder_make() {
   read_params item mount path group
   need item mount path group

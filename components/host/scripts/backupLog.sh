@@ -19,7 +19,7 @@ backup_log() {
   [[ -z ${PARAM[drilled]:-} ]] || need max_drill_age
   mkdir -p -- "$STATE"
   local news what text lines=() errors=() told='' complained=''
-  news=$(python3 -c "$BACKUP_NEWS" "${PARAM[path]}" "$BACKUP_MARK" "$STATE/backup-log" "$(date +%s)" \
+  news=$(python3 -c "$LOOK_AT_BACKUPS$BACKUP_NEWS" "${PARAM[path]}" "$BACKUP_MARK" "$STATE/backup-log" "$(date +%s)" \
     "${PARAM[kinds]}" "${PARAM[max_age]}" "${PARAM[drilled]:-}" "${PARAM[max_drill_age]:-0}" \
     "${PARAM[copy_max_age]:-0}" "$STATE/backup-copy/good")
   while IFS=$'\t' read -r what text; do
@@ -54,14 +54,11 @@ keep_if_new() {
 
 # Records and backups come from pods: whatever is in them, or in their names, is text to be shown and nothing else.
 readonly BACKUP_NEWS='
-import calendar, json, os, re, stat, sys, time, unicodedata
+import calendar, json, re, sys, time, unicodedata
 path, mark, memory, now, kinds, max_age, drilled, max_drill_age, copy_max_age, copied = sys.argv[1:]
 now, max_age, max_drill_age, copy_max_age = int(now), int(max_age), int(max_drill_age), int(copy_max_age)
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WHAT = {"runs": "backup", "drills": "drill"}
 OUTCOME = {True: "ok", False: "FAILED"}
-# A record has some hundred bytes.
-LARGEST = 1 << 16
 LONGEST = 300
 # A pod could leave any number of them: the others are told by the next run.
 MOST_AT_ONCE = 100
@@ -83,14 +80,6 @@ def opened(name, parent=None):
         return os.open(name, FOLDER, dir_fd=parent)
     except OSError:
         return None
-
-def regular(name, parent):
-    """What is known of a regular file; nothing for anything else."""
-    try:
-        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    except OSError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
 
 def read(name, parent):
     """A JSON object from a regular file; empty when there is no such file, or something else in it."""
