@@ -8,12 +8,11 @@ import { isMapping } from "../components/settings/draft.ts";
 import { show } from "../components/settings/faults.ts";
 import type { Phase } from "../components/settings/stackName.ts";
 import { PLAN_FILE, type PlanFile } from "../phases/planFile.ts";
-import type { Captured } from "./capture.ts";
 import { DRIFT, Failure } from "./failure.ts";
 import { openStack, phaseSite } from "./phase.ts";
+import { wordsOf } from "./previewWords.ts";
 import { refreshFlag } from "./refresh.ts";
 import type { Site } from "./site.ts";
-import { lastLine } from "./stack.ts";
 
 /**
  * Compares every host item of a phase with the host and every object with the cluster, and prints desired and observed.
@@ -105,17 +104,6 @@ async function readPlan(site: Site, stack: string, phase: Phase): Promise<{ plan
     return { plan: JSON.parse(readFileSync(file, "utf8")) as PlanFile, steps };
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** What Pulumi says of its failure: within its JSON, or beside it. */
-function wordsOf({ stdout, stderr }: Captured): string {
-  try {
-    const { diagnostics = [] } = JSON.parse(stdout) as { diagnostics?: { severity: string; message: string }[] };
-    const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message.trim());
-    return errors.length > 0 ? errors.join("\n") : lastLine(stderr);
-  } catch {
-    return lastLine(stderr) || stdout;
   }
 }
 

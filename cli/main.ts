@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type { DatabaseKind } from "./clusterJob.ts";
 import { EXIT, Failure } from "./failure.ts";
 import type { RestoreOptions } from "./restore.ts";
+import type { ReviewOptions } from "./review.ts";
 
 /**
  * The commands people learn. Those about a phase take it as argument, and all of them `--site`; of preview, up and destroy,
@@ -17,23 +18,42 @@ export async function main(words: string[]): Promise<number> {
 
   for (const [verb, description] of [
     ["preview", "show what a phase will do to the host and the cluster; changes nothing there"],
-    ["up", "apply a phase"],
-    ["destroy", "bring back what was there before a phase"],
+    ["up", "review a phase, and apply exactly that; 30: refused as unsafe, 31: not ready"],
+    ["destroy", "review, and bring back what was there before a phase; 30: refused as unsafe"],
   ] as const) {
-    program
-      .command(verb)
+    const command = program.command(verb);
+    if (verb === "up") {
+      command.option("--reviewed <hash>", "apply what `npm run review` has shown, while nothing has changed since");
+    }
+    command
       .description(description)
       .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
       .argument("[pulumi flags...]", "handed to Pulumi: --diff, --json, --yes, --target ...")
       .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
       .allowUnknownOption()
       .addHelpText("after", `\nPulumi's own flags: npx pulumi ${verb} --help`)
-      .action(async (phase: number, flags: string[], options: { site: string }) => {
+      .action(async (phase: number, flags: string[], options: { site: string; reviewed?: string }) => {
         refuseSwallowedFlags(verb);
         const { runPhase } = await import("./phase.ts");
-        exitCode = await runPhase(verb, phase, options.site, flags);
+        exitCode = await runPhase(verb, phase, options.site, flags, options.reviewed);
       });
   }
+
+  program
+    .command("review")
+    .description("one page: what a phase will change and risk; 0: may be applied, 30: refused as unsafe, 31: not ready")
+    .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
+    .argument("[pulumi flags...]", "those that `up` is to have as well")
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option("--markdown <file>", "write the page into a file too, for a pull request")
+    .option("--json", "print what was found as JSON")
+    .option("--destroy", "review what a destroy would do")
+    .allowUnknownOption()
+    .action(async (phase: number, flags: string[], { site, ...options }: { site: string } & ReviewOptions) => {
+      refuseSwallowedFlags("review");
+      const { review } = await import("./review.ts");
+      exitCode = await review(phase, site, flags, options);
+    });
 
   program
     .command("drift")
@@ -136,6 +156,9 @@ const WEIGHTY = [
   "from",
   "overwrite",
   "set",
+  "reviewed",
+  "markdown",
+  "destroy",
 ];
 
 function refuseSwallowedFlags(verb: string): void {

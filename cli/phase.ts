@@ -4,17 +4,18 @@ import { ensureToolchain, type Toolchain } from "../toolchain/index.ts";
 import { findBackend, prepareBackend, type Backend } from "./backend.ts";
 import { agreed } from "./ask.ts";
 import { EXIT, Failure } from "./failure.ts";
-import type { HostHold } from "./hostLease.ts";
 import { findPassphrase } from "./passphrase.ts";
 import { engine, type Engine } from "./pulumi.ts";
 import { refreshFlag } from "./refresh.ts";
+import type { Session } from "./review.ts";
 import { openSite, stackName, type Site } from "./site.ts";
 import { encryptionSalt } from "./siteFile.ts";
 import { ensureStack } from "./stack.ts";
 
 /**
- * Runs one Pulumi operation on the stack of a phase. What changes the host has it to itself for that long.
- * @returns Pulumi's exit code.
+ * Runs one Pulumi operation on the stack of a phase. What changes the host is reviewed first, and then has it to itself.
+ * @param reviewed hash of a review that was made before, which `up` is to apply.
+ * @returns Pulumi's exit code, or that of the review when it lets nothing be applied.
  * @throws Failure with one sentence for everything that is wrong before Pulumi starts.
  */
 export async function runPhase(
@@ -22,6 +23,7 @@ export async function runPhase(
   phase: number,
   siteName: string,
   flags: string[],
+  reviewed?: string,
 ): Promise<number> {
   refuseFlagsThatChooseOtherwise(verb, phase, flags);
   const { site, stack } = phaseSite(phase, siteName);
@@ -32,49 +34,90 @@ export async function runPhase(
     const [{ pulumi }, refresh] = await Promise.all([openStack(site, stack), refreshFlag(site, phase as Phase, flags)]);
     return pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
   }
-  // Only here: it loads Pulumi's library, which a preview does without on this side.
+  // Only here: it loads what a preview does without on this side.
+  const { openSession } = await import("./review.ts");
+  const session = await openSession(site, stack, phase as Phase, flags);
+  return verb === "up" ? up(session, reviewed) : destroy(session);
+}
+
+/** Applies what was reviewed, and nothing else. */
+async function up(session: Session, reviewed: string | undefined): Promise<number> {
+  const { site, stack, flags, refresh, toolchain, env } = session;
+  const [{ printPage, refuseIfMoved, reviewAgain, reviewUp }, { exitCodeOf, REVIEW }] = await loadReview();
+  const made = reviewed === undefined ? await reviewUp(session) : await reviewAgain(session, reviewed);
+  printPage(made.review, flags.some((flag) => /^(--json|-j)$/.test(flag)) ? process.stderr : process.stdout);
+  // A cluster that was not read is for the program to judge: it looks for each object before it makes it.
+  const { gaps, host } = made.review.readiness;
+  const code = exitCodeOf({ ...made.review, readiness: { gaps, ...(host === undefined ? {} : { host }) } });
+  if (code !== REVIEW.mayBeApplied || made.plan === undefined) {
+    say(`Nothing was applied: ${code === REVIEW.notReady ? "something has to be known first" : "it was refused"}.`);
+    return code;
+  }
+  if (!(await consented(flags, `Apply this to ${stack}?`))) {
+    return EXIT.error;
+  }
+  // The question may have stood there for hours.
+  await refuseIfMoved(session, made.origin);
   const { holdHost } = await import("./hostLease.ts");
   const hold = holdHost(site, stack);
-  const [{ pulumi }, refresh] = await Promise.all([
-    openStack(site, stack, hold.environment),
-    refreshFlag(site, phase as Phase, flags),
-  ]);
-  if (verb === "destroy") {
-    return destroy(pulumi, hold, stack, [...refresh, ...flags]);
-  }
   try {
-    // The program takes the host itself, once the person has said yes.
-    return await pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
+    // The program takes the host itself.
+    const words = ["up", "--stack", stack, "--plan", made.plan, "--skip-preview", "--yes", ...refresh];
+    return await engine(toolchain, { ...env, ...hold.environment }).run([...words, ...withoutConsent(flags)]);
   } finally {
     await hold.release();
   }
 }
 
 /** Here no program runs that could take the host: it is taken once the person has said yes, and not for as long as that takes. */
-async function destroy(pulumi: Engine, hold: HostHold, stack: string, flags: string[]): Promise<number> {
-  // Pulumi does not take both; what is protected, it refuses to touch anyway.
-  const spare = flags.some((flag) => /^(--target|-t)(=|$)/.test(flag)) ? [] : ["--exclude-protected"];
-  const words = ["destroy", "--stack", stack, ...spare, ...flags];
-  const asks =
-    process.stdin.isTTY && !flags.some((flag) => /^(--yes|-y|--skip-preview|-f|--non-interactive)$/.test(flag));
-  if (asks) {
-    const shown = await pulumi.run([...words, "--preview-only"]);
-    if (shown !== EXIT.success) {
-      return shown;
+async function destroy(session: Session): Promise<number> {
+  const { site, stack, flags, refresh, pulumi } = session;
+  const [{ printPage, refuseIfMoved, reviewDestroy, spare }, { exitCodeOf, REVIEW }] = await loadReview();
+  const made = await reviewDestroy(session);
+  if (made !== undefined) {
+    printPage(made.review, flags.some((flag) => /^(--json|-j)$/.test(flag)) ? process.stderr : process.stdout);
+    const code = exitCodeOf(made.review);
+    if (code !== REVIEW.mayBeApplied) {
+      say("Nothing was destroyed: it was refused.");
+      return code;
     }
-    if (!(await agreed(`Destroy ${stack}?`))) {
+    if (!(await consented(flags, `Destroy ${stack}?`))) {
       return EXIT.error;
     }
-    words.push("--yes", "--skip-preview");
+    await refuseIfMoved(session, made.origin);
   }
+  const { holdHost } = await import("./hostLease.ts");
+  const hold = holdHost(site, stack);
   await hold.take();
   try {
-    const code = await pulumi.run(words);
+    const words = ["destroy", "--stack", stack, "--yes", "--skip-preview", ...spare(flags), ...refresh];
+    const code = await pulumi.run([...words, ...withoutConsent(flags)]);
     await listLeft(pulumi, stack);
     return code;
   } finally {
     await hold.release();
   }
+}
+
+function loadReview() {
+  return Promise.all([import("./review.ts"), import("../review/review.ts")]);
+}
+
+/** Flags that say yes beforehand. To leave out Pulumi's own preview says it too: ours was just shown. */
+const CONSENT = /^(--yes|--skip-preview|-[yf]+)$/;
+
+async function consented(flags: readonly string[], question: string): Promise<boolean> {
+  if (flags.some((flag) => CONSENT.test(flag))) {
+    return true;
+  }
+  if (!process.stdin.isTTY || flags.includes("--non-interactive")) {
+    throw new Failure("nothing was applied: there is no terminal to ask on; say --yes beforehand");
+  }
+  return agreed(question);
+}
+
+function withoutConsent(flags: readonly string[]): string[] {
+  return flags.filter((flag) => !CONSENT.test(flag));
 }
 
 /** Says what a destroy has left, because losing it would lose data, and what that needs. */
@@ -152,7 +195,7 @@ const WITH_VALUE =
   /^(--(target|exclude|replace|target-replace|message|parallel|color|policy-pack|policy-pack-config|import-file|plan|save-plan|verbose|tracing|profiling|memprofilerate|attach-debugger|otel-traces)|-[a-zA-Z]*[txmpv])$/;
 
 /** Flags of Pulumi's that would act on another stack than the phase's, or write into the file that all phases share. */
-function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: string[]): void {
+export function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: string[]): void {
   const chooses = flags.find((flag) => /^--(stack|cwd|config-file)(=|$)|^-[a-zA-Z]*[sC]/.test(flag));
   if (chooses !== undefined) {
     throw new Failure(
@@ -163,6 +206,12 @@ function refuseFlagsThatChooseOtherwise(verb: string, phase: number, flags: stri
   if (writes !== undefined) {
     throw new Failure(
       `${writes}: Pulumi would write it into the file that all phases share; edit the site file instead`,
+    );
+  }
+  const planned = verb === "preview" ? undefined : flags.find((flag) => /^--(plan|save-plan|strict)(=|$)/.test(flag));
+  if (planned !== undefined) {
+    throw new Failure(
+      `${planned}: \`npm run review\` keeps a plan by its hash, and \`npm run up -- ${phase} --reviewed <hash>\` applies it`,
     );
   }
   const word = flags.find((flag, index) => !flag.startsWith("-") && !WITH_VALUE.test(flags[index - 1] ?? ""));

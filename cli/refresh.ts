@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { parse } from "yaml";
+import { serverOf } from "../components/cluster/kubeconfig.ts";
 import type { Phase } from "../components/settings/stackName.ts";
 import type { Site } from "./site.ts";
 
@@ -23,24 +22,6 @@ export async function refreshFlag(site: Site, phase: Phase, flags: readonly stri
     return [];
   }
   return (await answers(serverOf(expandHome(site.settings.cluster.kubeconfigFile)))) ? ["--refresh"] : [];
-}
-
-/** The server that a kubeconfig leads to; undefined when there is none, or it cannot be read. */
-function serverOf(kubeconfig: string): URL | undefined {
-  try {
-    const config = parse(readFileSync(kubeconfig, "utf8")) as Kubeconfig;
-    const current = config.contexts.find(({ name }) => name === config["current-context"])?.context.cluster;
-    const server = config.clusters.find(({ name }) => name === current)?.cluster.server;
-    return server === undefined ? undefined : new URL(server);
-  } catch {
-    return undefined;
-  }
-}
-
-interface Kubeconfig {
-  "current-context": string;
-  contexts: { name: string; context: { cluster: string } }[];
-  clusters: { name: string; cluster: { server: string } }[];
 }
 
 function answers(server: URL | undefined): Promise<boolean> {

@@ -16,7 +16,7 @@ import { isKnown, type Settings } from "../components/settings/index.ts";
 import { imageSlug } from "../components/settings/values/image.ts";
 import { diskHolding } from "../components/settings/values/repository.ts";
 import { buildPhase0Cluster } from "./phase0Cluster.ts";
-import { withSite, type PhaseOutputs } from "./preparation.ts";
+import { machineOf, withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (0.1 to 0.4), the phase 0 and phase 1 reports.
 const WHY = {
@@ -43,7 +43,7 @@ const WHY = {
 export function buildPhase0(settings: Settings): Promise<PhaseOutputs> {
   return withSite(settings, (host, cluster) => {
     const { phase0, site } = settings;
-    const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
+    const entryPoint = new EntryPoint("entry-point", { stack: pulumi.getStack(), machine: machineOf(settings) }, host);
 
     const { observerKey } = phase0.access;
     const access = new HostAccess(

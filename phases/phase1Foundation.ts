@@ -9,7 +9,7 @@ import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logica
 import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
-import { withSite, type PhaseOutputs } from "./preparation.ts";
+import { machineOf, withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
@@ -34,7 +34,11 @@ const WHY = {
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
   return withSite(settings, (host, cluster) => {
     const { disks, phase1, rootVolume, secrets, site } = settings;
-    let before: pulumi.Resource = new EntryPoint("entry-point", { stack: pulumi.getStack() }, host);
+    let before: pulumi.Resource = new EntryPoint(
+      "entry-point",
+      { stack: pulumi.getStack(), machine: machineOf(settings) },
+      host,
+    );
 
     // More room first: everything after it writes to /.
     const room =

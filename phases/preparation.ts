@@ -10,12 +10,14 @@ import {
   readObserverKey,
 } from "../components/host/connection.ts";
 import { Cluster } from "../components/cluster/cluster.ts";
+import { serverOf } from "../components/cluster/kubeconfig.ts";
 import { Ownership, type ClusterLook } from "../components/cluster/ownership.ts";
+import type { EntryPointArgs } from "../components/host/entryPoint.ts";
 import type { Host } from "../components/host/host.ts";
 import { leaseOwner, takeLease } from "../components/host/lease.ts";
 import type { Observation } from "../components/host/observation.ts";
 import { PlanReport } from "../components/host/plan.ts";
-import type { Settings } from "../components/settings/index.ts";
+import { isKnown, type Settings } from "../components/settings/index.ts";
 import { describeBlocking, describeGaps, findGaps, type Gap } from "./gaps.ts";
 import { writePlanFile } from "./planFile.ts";
 
@@ -69,6 +71,7 @@ export async function withSite(
     takeOver,
     timeout: settings.safety.observeTimeout.seconds,
   });
+  const server = serverOf(kubeconfigFile)?.origin;
   const outputs = await build(
     {
       connection: applies ? pulumi.all([connection, looked.promise]).apply(([known]) => known) : connection,
@@ -98,12 +101,19 @@ export async function withSite(
   if (!applies) {
     void pulumi.log.info(describePlan(settings, observation, ownership.declared ? onCluster : undefined, report, gaps));
     if (settings.planFile !== undefined) {
-      writePlanFile(settings.planFile, observation, report, onCluster, ownership.objects);
+      writePlanFile(settings.planFile, observation, report, onCluster, ownership.objects, server);
     }
   }
   // Items that the site file leaves out have no outputs; Pulumi would warn of them.
   const given = Object.fromEntries(Object.entries(outputs).filter(([, value]) => value !== undefined));
-  return { ...given, revisions: report.revisions };
+  // Where it was applied: a review sees a kubeconfig that leads elsewhere since.
+  const applied = ownership.declared && server !== undefined ? { clusterServer: server } : {};
+  return { ...given, ...applied, revisions: report.revisions };
+}
+
+/** The machine that the site file means. */
+export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
+  return { address: host.address, port: host.ssh.port, ...(isKnown(host.machineId) ? { id: host.machineId } : {}) };
 }
 
 /**

@@ -31,7 +31,7 @@ export async function check(): Promise<{ failed: string[]; unit: TestRun }> {
       step("schema", ["node", "cli/schema.ts", "--check"]),
       step("policies", ["node", "cli/policies.ts", "--check"]),
     ];
-    const unit = runVitest("unit*", { live: false, words: ["--project", "policies", "--coverage"] });
+    const unit = runVitest(["unit*", "policies", "review"], { live: false, words: ["--coverage"] });
     const units = timed(UNIT_TESTS, () => unit);
     const failed = (await Promise.all([...steps, units])).filter(({ code }) => code !== 0);
     for (const { name, output } of failed) {

@@ -41,6 +41,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "review",
+          testTimeout: 30_000,
+          include: ["test/review/*.test.ts"],
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "scripts",
           include: ["test/scripts/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",

@@ -33,6 +33,7 @@ export class BackupFolder extends pulumi.ComponentResource {
         why,
         apply: "backup-folder make",
         // No undo: nothing that may hold a backup is ever removed.
+        goingBack: "stays, with every backup in it, also when it is taken out of the site file",
         parameters: { mount, path, group: BACKUP_GROUP },
       },
       host,

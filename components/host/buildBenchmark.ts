@@ -33,6 +33,7 @@ export class BuildBenchmark extends pulumi.ComponentResource {
           host.observation,
         ),
         why: args.why,
+        goingBack: "measures, and changes nothing",
         apply: "build-benchmark run",
         undo: "build-benchmark forget",
         parameters: { context, dockerfile, full_below: fullBelow, cached_below: cachedBelow },

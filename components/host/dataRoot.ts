@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { hostItem, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
-import { NOT_READ, type ItemPlan, type Reason } from "./plan.ts";
+import { NOT_READ, type ItemPlan, type Reason, type Restart } from "./plan.ts";
 
 export interface DataRootArgs extends Reason {
   /** Folder that moves. */
@@ -28,6 +28,7 @@ export class DataRoot extends pulumi.ComponentResource {
       {
         plan: planDataRoot(args, host.observation),
         why: args.why,
+        restarts: [standstill(args.path)],
         apply: "data-root move",
         undo: "data-root undo",
         parameters: {
@@ -69,14 +70,20 @@ export function planDataRoot(args: DataRootArgs, observation: Observation): Item
   }
   const format =
     args.format === "none" ? "" : `; the disk ${args.diskSerial}, which must be empty, gets ${args.format}`;
-  const outage =
-    args.path === "/var/lib/docker" ? "Docker and its containers stand still" : "K3s and all its pods stand still";
+  const { service, meanwhile } = standstill(args.path);
   return {
     state: "facts" in observation ? "differs" : "not measured",
-    sentence: `${args.path} moves to ${target}${format}; ${outage} while the last differences are copied; the old data stays in ${args.path}.before-twisterlab-edge`,
+    sentence: `${args.path} moves to ${target}${format}; ${service} and ${meanwhile}; the old data stays in ${args.path}.before-twisterlab-edge`,
     wanted,
     observed: "facts" in observation ? "on the system's disk" : NOT_READ,
   };
+}
+
+/** For as long as the copying takes. */
+function standstill(path: DataRootArgs["path"]): Restart {
+  return path === "/var/lib/docker"
+    ? { service: "Docker", meanwhile: "its containers stand still while the last differences are copied" }
+    : { service: "K3s", meanwhile: "all its pods stand still while the last differences are copied" };
 }
 
 function serviceOf(path: DataRootArgs["path"]): "docker" | "k3s" {

@@ -25,6 +25,7 @@ export class DiskBenchmark extends pulumi.ComponentResource {
           host.observation,
         ),
         why: args.why,
+        goingBack: "measures, and changes nothing",
         apply: "disk-benchmark run",
         parameters: { disks: args.disks.join(" "), root_device: args.rootDevice },
       },

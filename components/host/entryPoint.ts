@@ -10,6 +10,8 @@ import { nextRevision } from "./revision.ts";
 export interface EntryPointArgs {
   /** Stack that uses the entry point; the last stack to be destroyed takes it away. */
   stack: string;
+  /** The machine that is meant. It stands in the state, where a connection is secret as a whole, so that a review sees another one. */
+  machine: { address: string; port: number; id?: string };
 }
 
 /** The program on the host that every other host item calls: one root-owned file, made of `scripts/`. */
@@ -22,7 +24,13 @@ export class EntryPoint extends pulumi.ComponentResource {
     super("twisterlab:host:EntryPoint", name, { ...args, sha256: sha256(bundle) }, opts);
     const plan = planEntryPoint(sha256(bundle), args.stack, host.observation);
     const revision = nextRevision(name, plan, host, recordOf(args.stack, host.observation));
-    host.report.add({ ...plan, name, revision, why: "every host item below calls it by sudo" });
+    host.report.add({
+      ...plan,
+      name,
+      revision,
+      why: "every host item below calls it by sudo",
+      undo: "the last phase that is destroyed takes it away",
+    });
 
     // Where the account may only run the entry point, that one replaces itself.
     const run = `-- ${sha256(bundle)} ${args.stack} ${revision}`;

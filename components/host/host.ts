@@ -5,7 +5,7 @@ import { sha256 } from "./bundle.ts";
 import { unknownValue } from "./connection.ts";
 import type { Observation } from "./observation.ts";
 import { ENTRY_POINT } from "./paths.ts";
-import type { ItemPlan, PlanReport, Reason } from "./plan.ts";
+import type { ItemPlan, PlanReport, Reason, Restart } from "./plan.ts";
 import { renderParameters, type Parameters } from "./render/parameters.ts";
 import { nextRevision } from "./revision.ts";
 
@@ -29,6 +29,10 @@ export interface HostItemArgs extends Reason {
   apply: string;
   /** Verb that brings back what was there before. None: the change cannot be undone, and the component says so. */
   undo?: string;
+  /** How the change is taken back, for a review. Default: what follows from `undo` and `guarded`. */
+  goingBack?: string;
+  /** Services that are away while it is applied. Default: none. */
+  restarts?: readonly Restart[];
   /** Parameters beside `item`, and the content that follows them. Both go by standard input: a command line is no secret. */
   parameters: Parameters;
   /** Content that follows the parameters; its checksum goes with them, because a cut connection cuts it short. */
@@ -56,7 +60,15 @@ export function hostItem(
 ): { stdout: pulumi.Output<string>; last: pulumi.CustomResource } {
   const revision = nextRevision(name, args.plan, host);
   const notes = [...(args.plan.notes ?? []), ...history(name, args.plan, host.observation)];
-  host.report.add({ ...args.plan, ...(notes.length > 0 ? { notes } : {}), name, why: args.why, revision });
+  host.report.add({
+    ...args.plan,
+    ...(notes.length > 0 ? { notes } : {}),
+    ...(args.restarts === undefined ? {} : { restarts: args.restarts }),
+    undo: describeUndo(args, host.confirmWithin),
+    name,
+    why: args.why,
+    revision,
+  });
   const run = (verb: string): string => `sudo -n ${ENTRY_POINT} ${verb} --revision ${revision}`;
   const parameters: Parameters = {
     item: name,
@@ -98,6 +110,15 @@ export function hostItem(
     stdout: pulumi.all([applied.stdout, confirmed.id]).apply(([stdout]) => stdout),
     last: confirmed,
   };
+}
+
+/** How a change of the item is taken back. */
+function describeUndo({ undo, goingBack, guarded }: HostItemArgs, confirmWithin: number): string {
+  if (goingBack !== undefined || undo === undefined) {
+    return goingBack ?? "cannot be undone";
+  }
+  const byItself = guarded === true ? `undoes itself unless it is confirmed within ${confirmWithin} s; ` : "";
+  return `${byItself}taking it out of the site file brings back what was there before`;
 }
 
 /** What became of the item's last change, when it is not there. */

@@ -6,6 +6,7 @@ import type { FileFact, HostFacts } from "./facts.ts";
 import { hostItem, type Content, type Host } from "./host.ts";
 import type { Observation } from "./observation.ts";
 import { NOT_READ, type ItemPlan, type ItemState, type Reason } from "./plan.ts";
+import { RESTARTS } from "./restarts.ts";
 
 /** A file as it is wanted on the host. */
 export interface WantedFile {
@@ -45,6 +46,7 @@ export class HostFile extends pulumi.ComponentResource {
     const { content, shown, effect, plan, why, guarded, ...rest } = args;
     const file = { mode: "644", owner: "root:root", validate: "none", activate: "none", ...rest };
     super("twisterlab:host:HostFile", name, { ...file, ...reviewable(shown ?? content) }, opts);
+    const restart = RESTARTS[file.activate];
     const { last } = hostItem(
       name,
       {
@@ -54,6 +56,7 @@ export class HostFile extends pulumi.ComponentResource {
         undo: "host-file undo",
         parameters: file,
         content,
+        ...(restart === undefined ? {} : { restarts: [restart] }),
         ...(guarded === undefined ? {} : { guarded }),
       },
       host,

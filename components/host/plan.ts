@@ -27,11 +27,24 @@ export interface Reason {
   why: string;
 }
 
+/** A service that is away while an item is applied. */
+export interface Restart {
+  service: "Docker" | "K3s" | "journald";
+  /** Seconds that it is away at most: after them the change counts as failed, and is taken back. Left out: nobody can tell. */
+  seconds?: number;
+  /** What becomes of those who need it. */
+  meanwhile: string;
+}
+
 /** An item as the report keeps it. */
 export interface ReportedItem extends ItemPlan, Reason {
   name: string;
   /** How often it had to be applied: a number that goes up makes Pulumi run it again. */
   revision: number;
+  /** Services that are away while it is applied; left out: none. */
+  restarts?: readonly Restart[];
+  /** How the change is taken back, or that it cannot be. */
+  undo: string;
 }
 
 /** The plans of a phase's host items, in the order in which they will be carried out. */

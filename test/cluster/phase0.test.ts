@@ -4,6 +4,7 @@ import { parseAllDocuments } from "yaml";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import type { ReportedItem } from "../../components/host/plan.ts";
 import { BACKUP_GROUP } from "../../components/backupGroup.ts";
+import { approveAll, type ReviewedJson } from "../support/approvals.ts";
 import { readStandIn, writeStandIn } from "../support/hostStandIn.ts";
 import { startStandInHost, type StandInHost } from "../support/standInHost.ts";
 import { kubectl, tryKubectl } from "./stack.ts";
@@ -346,6 +347,11 @@ describe("going back", () => {
     // Its history limit is ours.
     await inTwisterlab("delete", "deployment", "redis");
     const kept = [...backups("postgres"), ...backups("redis")];
+    const refused = await tryRun("destroy");
+    expect(refused.code).toBe(30);
+    expect(refused.stdout).toContain("stateful-destroy: CronJob twisterlab/postgres-backup");
+    const { stdout } = await host.edge.npm(["review", "--", "0", "--destroy", "--json"]);
+    approveAll(host.edge, JSON.parse(stdout) as ReviewedJson);
     await run("destroy", "--skip-preview");
     expect(await ours()).toEqual([
       "PersistentVolume twisterlab-backups-twisterlab",

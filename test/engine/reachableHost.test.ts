@@ -350,7 +350,7 @@ describe("after an up", () => {
       "update docker-daemon-json-confirm",
     ]);
     asked();
-    const { stdout } = await edge.npm(["up", "--", "1", "--yes", "--continue-on-error"]);
+    const { stdout } = await edge.npm(["up", "--", "1", "--yes"]);
     expect(stdout).toContain('log-opts {"max-file":"9","max-size":"10m"} -> {"max-file":"3","max-size":"10m"}');
     expect(asked().filter((verb) => !/observe|lease/.test(verb))).toEqual([
       "host-file put --revision 2",
@@ -368,7 +368,8 @@ describe("after an up", () => {
     expect(stdout).toContain("nothing was applied: ");
     expect(stdout).toContain("the host is held by 'anna@desk pid 7 edge-phase-1'");
     expect(stdout).not.toMatch(/^\s+at /m);
-    expect(asked().filter((verb) => verb !== "lease take" && verb !== "lease release")).toEqual([]);
+    // The review looks, and nobody does anything.
+    expect(asked().filter((verb) => !/^(observe|lease take|lease release)$/.test(verb))).toEqual([]);
   });
 });
 

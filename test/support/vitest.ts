@@ -16,16 +16,16 @@ export interface TestRun {
   output: string;
 }
 
-/** Runs the tests of one vitest project, `live` on our terminal or quietly. */
+/** Runs the tests of vitest projects, `live` on our terminal or quietly. */
 export async function runVitest(
-  project: string,
+  projects: string | readonly string[],
   { live, words = [] }: { live: boolean; words?: string[] },
 ): Promise<TestRun> {
   const scratch = mkdtempSync(join(tmpdir(), "twisterlab-edge-vitest-"));
   const report = join(scratch, "report.json");
   try {
     const { code, output } = await run(
-      ["vitest", "run", "--config", "test/vitest.config.ts", "--project", project]
+      ["vitest", "run", "--config", "test/vitest.config.ts", ...[projects].flat().map((each) => `--project=${each}`)]
         // One that tells each test as it ends: some take minutes.
         .concat([`--reporter=${live ? "verbose" : "default"}`, "--reporter=json", `--outputFile.json=${report}`])
         .concat(words),

@@ -3,6 +3,8 @@ import { cpSync, mkdirSync, chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Captured } from "../../../cli/capture.ts";
 import type { ReportedItem } from "../../../components/host/plan.ts";
+import { REVIEW } from "../../../review/review.ts";
+import { approveAll, type ReviewedJson } from "../../support/approvals.ts";
 import { checkout, type Checkout } from "../../support/checkout.ts";
 import { requireSystemPackages } from "../../support/systemPackages.ts";
 import { startBox, type Box, type BoxOptions } from "../box/box.ts";
@@ -70,8 +72,18 @@ export async function managedBox({
   const managed: ManagedBox = {
     box,
     edge,
-    phase: (verb, phase, ...flags) =>
-      edge.npm([verb, "--", String(phase), ...(verb === "preview" ? [] : ["--yes"]), "--non-interactive", ...flags]),
+    phase: async (verb, phase, ...flags) => {
+      const words = ["--", String(phase), ...(verb === "preview" ? [] : ["--yes"]), "--non-interactive", ...flags];
+      const done = await edge.npm([verb, ...words]);
+      if (done.code !== REVIEW.refused) {
+        return done;
+      }
+      // What a story does to the host on purpose, its person has approved.
+      const destroy = verb === "destroy" ? ["--destroy"] : [];
+      const { stdout } = await edge.npm(["review", "--", String(phase), "--json", ...destroy]);
+      approveAll(edge, JSON.parse(stdout) as ReviewedJson);
+      return edge.npm([verb, ...words]);
+    },
     succeed: async (verb, phase, ...flags) => {
       const done = await managed.phase(verb, phase, ...flags);
       if (done.code !== 0) {

@@ -268,7 +268,7 @@ test.each([
 
 test("the report numbers the items in their order, with reasons and notes, and keeps their revisions", () => {
   const report = new PlanReport();
-  const plan = { state: "differs", wanted: "w", observed: "o" } as const;
+  const plan = { state: "differs", wanted: "w", observed: "o", undo: "cannot be undone" } as const;
   report.add({ ...plan, name: "b", sentence: "b changes", why: "reasons", revision: 2, notes: ["also there: x"] });
   report.add({ ...plan, name: "a", state: "in sync", sentence: "a stays", why: "of that", revision: 1 });
   expect(String(report)).toBe(

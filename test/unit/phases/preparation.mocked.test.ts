@@ -163,9 +163,10 @@ describe("the plan file", () => {
           observed: "is not there yet",
           why: "people read it",
           revision: 5,
+          undo: "taking it out of the site file brings back what was there before",
         },
       ],
-      cluster: { objects: [] },
+      cluster: { objects: [], refusals: [], notes: [] },
     });
     expect(statSync(join(folder, "plan.json")).mode & 0o777).toBe(0o600);
   });

@@ -1,0 +1,42 @@
+import { type Change, called, isDeleted, kindOf } from "../plan.ts";
+import { finding, type Rule } from "../rule.ts";
+import { textAt } from "../values.ts";
+
+export const renameWithoutAlias: Rule = {
+  name: "rename-without-alias",
+  refuses: "deleting something and making the same again under another name in the program",
+  reason: "the new one is made first, on top of the old one; then the old one is deleted, and with it what is there",
+  source: "Pulumi: aliases; the URN is the identity; research C32",
+  check: ({ changes }) =>
+    changes.flatMap((gone) => {
+      const identity = isDeleted(gone) ? identityOf(gone, gone.old?.inputs) : undefined;
+      const made =
+        identity === undefined
+          ? undefined
+          : changes.find((other) => other.ops.has("create") && identityOf(other, other.new?.inputs) === identity);
+      return made === undefined
+        ? []
+        : [
+            finding(gone, {
+              field: "name in the program",
+              old: gone.name,
+              new: made.name,
+              why: `${called(gone)} is made again as ${made.urn.split("::").at(-1) ?? ""}, and deleted after that`,
+              wayOut: `give the new one the old URN: aliases: ["${gone.urn}"]`,
+            }),
+          ];
+    }),
+};
+
+/** What a resource is outside the program; undefined where nothing tells. */
+function identityOf(change: Change, inputs: unknown): string | undefined {
+  const kind = kindOf(change);
+  if (kind !== undefined) {
+    const name = textAt(inputs, "metadata.name");
+    return name === undefined ? undefined : `${change.type} ${textAt(inputs, "metadata.namespace") ?? ""}/${name}`;
+  }
+  const path = /^twisterlab:host:(HostFile|DataRoot)$/.test(change.type) ? textAt(inputs, "path") : undefined;
+  const volume = change.type === "twisterlab:host:LogicalVolume" ? textAt(inputs, "logicalVolume") : undefined;
+  const what = path ?? volume;
+  return what === undefined ? undefined : `${change.type} ${what}`;
+}

@@ -1,0 +1,48 @@
+import { bothAt, isDeleted } from "../plan.ts";
+import { fieldOf, finding, undecided, type Rule } from "../rule.ts";
+import { shownReading } from "../values.ts";
+
+/** The parts of a command's text that only say how often it ran, or in whose name. */
+const COUNTERS = / --revision \d+| -- [0-9a-f]{64} \S+ \d+$/g;
+
+export const rollbackRemoved: Rule = {
+  name: "rollback-removed",
+  refuses: "taking away the undo of a command, or changing it while the command stays the same",
+  reason: "what an earlier run has changed can then no longer be taken back, and nobody notices before it is needed",
+  source: "@pulumi/command runs the `delete` that the state has; research C09",
+  check: ({ changes }) =>
+    changes.flatMap((change) => {
+      if (!/^command:(remote|local):Command$/.test(change.type) || isDeleted(change) || change.ops.has("same")) {
+        return [];
+      }
+      const both = bothAt(change, "delete");
+      if (change.old === undefined || change.new === undefined || both.old.is === "absent") {
+        return [];
+      }
+      if (both.old.is === "hidden" || both.new.is === "hidden") {
+        return [undecided(change, "delete", "the command keeps its undo")];
+      }
+      if (both.new.is === "absent" || both.new.value === "") {
+        const why = "the command has no undo any more: what it has changed so far stays";
+        return [
+          finding(change, { ...fieldOf("delete", both), why, wayOut: "keep the `delete`, or undo first and approve" }),
+        ];
+      }
+      const text = (path: string): string[] =>
+        Object.values(bothAt(change, path)).map((reading) => shownText(reading).replaceAll(COUNTERS, ""));
+      const same = (path: string): boolean => new Set(text(path)).size === 1;
+      return same("delete") || !same("create")
+        ? []
+        : [
+            finding(change, {
+              ...fieldOf("delete", both),
+              why: "another undo for the same command: it never saw what the old one was to take back",
+              wayOut: "leave the `delete`; or change it together with the command, and see that it undoes both",
+            }),
+          ];
+    }),
+};
+
+function shownText(reading: Parameters<typeof shownReading>[0]): string {
+  return reading.is === "value" && typeof reading.value === "string" ? reading.value : shownReading(reading);
+}

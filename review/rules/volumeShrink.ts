@@ -1,0 +1,41 @@
+import { kindOf } from "../plan.ts";
+import { worsened, finding, undecided, type Rule } from "../rule.ts";
+import { bothAt } from "../plan.ts";
+import { bytes } from "../quantity.ts";
+import { fieldOf } from "../rule.ts";
+
+export const volumeShrink: Rule = {
+  name: "volume-shrink",
+  refuses: "a smaller logical volume, or a smaller claim",
+  reason: "ext4 cannot shrink while mounted and XFS never can: what is above the new end is cut off",
+  source: "lvreduce(8), resize2fs(8), xfs_growfs(8); research C06",
+  check: ({ changes }) =>
+    changes.flatMap((change) => {
+      if (change.type === "twisterlab:host:LogicalVolume") {
+        const wayOut = "write down at least the size that the volume has";
+        return worsened(change, [{ path: "size", worse: "the volume is to shrink", wayOut }]);
+      }
+      const path = "spec.resources.requests.storage";
+      if (kindOf(change) !== "PersistentVolumeClaim" || change.old === undefined || change.new === undefined) {
+        return [];
+      }
+      const both = bothAt(change, path);
+      if (both.old.is === "absent" || change.ops.has("same")) {
+        return [];
+      }
+      const [before, after] = [bytes(both.old), bytes(both.new)];
+      if (before === undefined || after === undefined) {
+        return [undecided(change, path, "the claim shrinks")];
+      }
+      const why = "the claim is to shrink, which no volume can";
+      return after < before
+        ? [
+            finding(change, {
+              ...fieldOf(path, both),
+              why,
+              wayOut: "leave the size; move to a smaller claim by a restore",
+            }),
+          ]
+        : [];
+    }),
+};
