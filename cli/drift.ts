@@ -9,7 +9,7 @@ import { show } from "../components/settings/faults.ts";
 import type { Phase } from "../components/settings/stackName.ts";
 import { PLAN_FILE, type PlanFile } from "../phases/planFile.ts";
 import { DRIFT, Failure } from "./failure.ts";
-import { openStack, phaseSite } from "./phase.ts";
+import { openStack, type PhaseOptions, phaseSite } from "./phase.ts";
 import { wordsOf } from "./previewWords.ts";
 import { refreshFlag } from "./refresh.ts";
 import type { Site } from "./site.ts";
@@ -17,13 +17,16 @@ import type { Site } from "./site.ts";
 /**
  * Compares every host item of a phase with the host and every object with the cluster, and prints desired and observed.
  * Changes nothing: it is a preview whose plan is read.
- * @param json prints the items as JSON instead of a table.
+ * @param options `json` prints the items as JSON instead of a table.
  * @returns 0: all in sync; 20: something differs; 21: nothing differs, but something could not be measured.
  * @throws Failure with Pulumi's own words when the preview fails.
  */
-export async function drift(phase: number, siteName: string, json: boolean): Promise<number> {
-  const { site, stack } = phaseSite(phase, siteName);
-  const { plan, steps } = await readPlan(site, stack, phase as Phase);
+export async function drift(
+  phase: number,
+  { json = false, ...options }: PhaseOptions & { json?: boolean },
+): Promise<number> {
+  const { site, stack } = phaseSite(phase, options.site);
+  const { plan, steps } = await readPlan(site, stack, phase as Phase, options);
   const { blind, cluster } = plan;
   const items = [...plan.items, ...objectItems(cluster, steps)];
   if (json) {
@@ -90,11 +93,16 @@ function get(value: unknown, path: string): unknown {
     );
 }
 
-async function readPlan(site: Site, stack: string, phase: Phase): Promise<{ plan: PlanFile; steps: readonly Step[] }> {
+async function readPlan(
+  site: Site,
+  stack: string,
+  phase: Phase,
+  options: PhaseOptions,
+): Promise<{ plan: PlanFile; steps: readonly Step[] }> {
   const folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-"));
   try {
     const file = join(folder, "plan.json");
-    const { pulumi } = await openStack(site, stack, { [PLAN_FILE]: file });
+    const { pulumi } = await openStack(site, stack, { ...options, environment: { [PLAN_FILE]: file } });
     const refresh = await refreshFlag(site, phase, []);
     const preview = await pulumi.ask(["preview", "--stack", stack, "--non-interactive", "--json", ...refresh]);
     if (preview.code !== 0) {

@@ -2,7 +2,11 @@ import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type { DatabaseKind } from "./clusterJob.ts";
 import { EXIT, Failure } from "./failure.ts";
 import type { RestoreOptions } from "./restore.ts";
+import type { PhaseOptions } from "./phase.ts";
 import type { ReviewOptions } from "./review.ts";
+
+const SITE = ["--site <name>", "site file to use: Pulumi.<name>.yaml", "edge"] as const;
+const SHARED_STATE = ["--shared-state", "only with a state that is shared and has the stack; for CI"] as const;
 
 /**
  * The commands people learn. Those about a phase take it as argument, and all of them `--site`; of preview, up and destroy,
@@ -29,13 +33,14 @@ export async function main(words: string[]): Promise<number> {
       .description(description)
       .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
       .argument("[pulumi flags...]", "handed to Pulumi: --diff, --json, --yes, --target ...")
-      .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+      .option(...SITE)
+      .option(...SHARED_STATE)
       .allowUnknownOption()
       .addHelpText("after", `\nPulumi's own flags: npx pulumi ${verb} --help`)
-      .action(async (phase: number, flags: string[], options: { site: string; reviewed?: string }) => {
+      .action(async (phase: number, flags: string[], options: PhaseOptions & { reviewed?: string }) => {
         refuseSwallowedFlags(verb);
         const { runPhase } = await import("./phase.ts");
-        exitCode = await runPhase(verb, phase, options.site, flags, options.reviewed);
+        exitCode = await runPhase(verb, phase, flags, options);
       });
   }
 
@@ -44,34 +49,36 @@ export async function main(words: string[]): Promise<number> {
     .description("one page: what a phase will change and risk; 0: may be applied, 30: refused as unsafe, 31: not ready")
     .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
     .argument("[pulumi flags...]", "those that `up` is to have as well")
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .option("--markdown <file>", "write the page into a file too, for a pull request")
     .option("--json", "print what was found as JSON")
     .option("--destroy", "review what a destroy would do")
+    .option(...SHARED_STATE)
     .allowUnknownOption()
-    .action(async (phase: number, flags: string[], { site, ...options }: { site: string } & ReviewOptions) => {
+    .action(async (phase: number, flags: string[], options: ReviewOptions) => {
       refuseSwallowedFlags("review");
       const { review } = await import("./review.ts");
-      exitCode = await review(phase, site, flags, options);
+      exitCode = await review(phase, flags, options);
     });
 
   program
     .command("drift")
     .description("compare every host item of a phase with the host; 0: in sync, 20: differs, 21: not measured")
     .argument("<phase>", "number of the phase, 0 to 5", parsePhase)
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .option("--json", "print the items as JSON")
-    .action(async (phase: number, options: { site: string; json?: boolean }) => {
+    .option(...SHARED_STATE)
+    .action(async (phase: number, options: PhaseOptions & { json?: boolean }) => {
       refuseSwallowedFlags("drift");
       const { drift } = await import("./drift.ts");
-      exitCode = await drift(phase, options.site, options.json === true);
+      exitCode = await drift(phase, options);
     });
 
   program
     .command("drill")
     .description("restore the newest backups into servers of their own, compare, and print the evidence")
     .argument("[database]", "postgres or redis; default: both", parseDatabase)
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .action(async (kind: DatabaseKind | undefined, options: { site: string }) => {
       refuseSwallowedFlags("drill");
       const { drill } = await import("./drill.ts");
@@ -85,7 +92,7 @@ export async function main(words: string[]): Promise<number> {
     .option("--from <backup>", "which one, or newest; without it, lists them")
     .option("--overwrite", "also where there is data already, which is kept under another name")
     .option("--yes", "do not ask")
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .action(async (kind: DatabaseKind, { site, ...options }: { site: string } & RestoreOptions) => {
       refuseSwallowedFlags("restore");
       const { restore } = await import("./restore.ts");
@@ -96,7 +103,7 @@ export async function main(words: string[]): Promise<number> {
     .command("secrets")
     .description("generate the secrets that are missing and write them encrypted into the site file")
     .option("--set <name>", "take the value of this one, from the terminal or from standard input")
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .action(async ({ site, set }: { site: string; set?: string }) => {
       refuseSwallowedFlags("secrets");
       const { generateSecrets, setSecret } = await import("./secrets.ts");
@@ -108,7 +115,7 @@ export async function main(words: string[]): Promise<number> {
     .description(
       "check this machine, and read from the host what the site file does not know yet; but for --break-lease changes nothing",
     )
-    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .option(...SITE)
     .option("--env", "print only the environment with which plain `pulumi` works as these commands do")
     .option("--break-lease", "take the host away from a run that is gone; names it, and asks on a terminal")
     .action(async (options: { site: string; env?: boolean; breakLease?: boolean }) => {
@@ -159,6 +166,7 @@ const WEIGHTY = [
   "reviewed",
   "markdown",
   "destroy",
+  "shared_state",
 ];
 
 function refuseSwallowedFlags(verb: string): void {

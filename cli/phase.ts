@@ -10,7 +10,15 @@ import { refreshFlag } from "./refresh.ts";
 import type { Session } from "./review.ts";
 import { openSite, stackName, type Site } from "./site.ts";
 import { encryptionSalt } from "./siteFile.ts";
-import { ensureStack } from "./stack.ts";
+import { ensureStack, requireSharedStack } from "./stack.ts";
+
+/** What every command about a phase takes. */
+export interface PhaseOptions {
+  /** Name of the site: `edge` of `Pulumi.edge.yaml`. */
+  site: string;
+  /** Only with a state that others have too, and a stack that is there; see `requireSharedStack`. Default false. */
+  sharedState?: boolean;
+}
 
 /**
  * Runs one Pulumi operation on the stack of a phase. What changes the host is reviewed first, and then has it to itself.
@@ -21,22 +29,24 @@ import { ensureStack } from "./stack.ts";
 export async function runPhase(
   verb: "preview" | "up" | "destroy",
   phase: number,
-  siteName: string,
   flags: string[],
-  reviewed?: string,
+  { reviewed, ...options }: PhaseOptions & { reviewed?: string },
 ): Promise<number> {
   refuseFlagsThatChooseOtherwise(verb, phase, flags);
-  const { site, stack } = phaseSite(phase, siteName);
+  const { site, stack } = phaseSite(phase, options.site);
   if (verb === "up") {
     await refuseUnready(site, phase);
   }
   if (verb === "preview" || flags.includes("--preview-only")) {
-    const [{ pulumi }, refresh] = await Promise.all([openStack(site, stack), refreshFlag(site, phase as Phase, flags)]);
+    const [{ pulumi }, refresh] = await Promise.all([
+      openStack(site, stack, options),
+      refreshFlag(site, phase as Phase, flags),
+    ]);
     return pulumi.run([verb, "--stack", stack, ...refresh, ...flags]);
   }
   // Only here: it loads what a preview does without on this side.
   const { openSession } = await import("./review.ts");
-  const session = await openSession(site, stack, phase as Phase, flags);
+  const session = await openSession(site, stack, phase as Phase, flags, options);
   return verb === "up" ? up(session, reviewed) : destroy(session);
 }
 
@@ -164,13 +174,18 @@ export function phaseSite(phase: number, siteName: string): { site: Site; stack:
 export async function openStack(
   site: Site,
   stack: string,
-  extra: Readonly<Record<string, string>> = {},
+  {
+    sharedState = false,
+    environment = {},
+  }: { sharedState?: boolean; environment?: Readonly<Record<string, string>> } = {},
 ): Promise<{ pulumi: Engine; toolchain: Toolchain; env: Record<string, string> }> {
   const backend = findBackend();
-  const env = { ...sessionEnvironment(site, backend), ...extra };
+  const env = { ...sessionEnvironment(site, backend), ...environment };
   const toolchain = await ensureToolchain({ say });
   const pulumi = engine(toolchain, env);
-  await ensureStack(pulumi, backend, site, stack, say);
+  await (sharedState
+    ? requireSharedStack(pulumi, backend, site, stack)
+    : ensureStack(pulumi, backend, site, stack, say));
   return { pulumi, toolchain, env };
 }
 

@@ -5,6 +5,7 @@ import { SettingsError } from "../components/settings/faults.ts";
 import { declaredPhases } from "../phases/catalogue.ts";
 import type { Gap } from "../phases/gaps.ts";
 import { PLAN_FILE, type PlanFile } from "../phases/planFile.ts";
+import { RULE_NAMES } from "../policies/catalogue.ts";
 import { approve, readApprovals } from "../review/approvals.ts";
 import { bypassesIn } from "../review/bypasses.ts";
 import { parseDigest, UnreadablePlan } from "../review/digest.ts";
@@ -19,7 +20,7 @@ import { judge } from "../review/rules/index.ts";
 import { findBackend } from "./backend.ts";
 import type { Captured } from "./capture.ts";
 import { Failure } from "./failure.ts";
-import { openStack, phaseSite, refuseFlagsThatChooseOtherwise, say } from "./phase.ts";
+import { openStack, type PhaseOptions, phaseSite, refuseFlagsThatChooseOtherwise, say } from "./phase.ts";
 import { wordsOf } from "./previewWords.ts";
 import { engine, type Engine } from "./pulumi.ts";
 import { refreshFlag } from "./refresh.ts";
@@ -28,7 +29,7 @@ import { PROJECT_FOLDER, type Site } from "./site.ts";
 import { lastLine } from "./stack.ts";
 import type { Toolchain } from "../toolchain/index.ts";
 
-export interface ReviewOptions {
+export interface ReviewOptions extends PhaseOptions {
   /** Review what a destroy would do. */
   destroy?: boolean;
   /** Print what was found as JSON. */
@@ -42,15 +43,10 @@ export interface ReviewOptions {
  * @returns 0: may be applied; 30: refused as unsafe; 31: not ready, because something has to be known first.
  * @throws Failure with Pulumi's own words when the preview fails.
  */
-export async function review(
-  phase: number,
-  siteName: string,
-  flags: string[],
-  options: ReviewOptions,
-): Promise<number> {
-  const { site, stack } = phaseSite(phase, siteName);
+export async function review(phase: number, flags: string[], options: ReviewOptions): Promise<number> {
+  const { site, stack } = phaseSite(phase, options.site);
   refuseFlagsThatChooseOtherwise("review", phase, flags);
-  const session = await openSession(site, stack, phase as Phase, flags);
+  const session = await openSession(site, stack, phase as Phase, flags, options);
   const made = options.destroy === true ? await reviewDestroy(session) : await reviewUp(session);
   if (made === undefined) {
     say(`${stack} has nothing: there is nothing to destroy.`);
@@ -85,8 +81,14 @@ export interface Made {
   plan?: string;
 }
 
-export async function openSession(site: Site, stack: string, phase: Phase, flags: readonly string[]): Promise<Session> {
-  const [opened, refresh] = await Promise.all([openStack(site, stack), refreshFlag(site, phase, flags)]);
+export async function openSession(
+  site: Site,
+  stack: string,
+  phase: Phase,
+  flags: readonly string[],
+  options: PhaseOptions,
+): Promise<Session> {
+  const [opened, refresh] = await Promise.all([openStack(site, stack, options), refreshFlag(site, phase, flags)]);
   return { site, stack, phase, flags, refresh, ...opened };
 }
 
@@ -107,18 +109,18 @@ export async function reviewUp(session: Session): Promise<Made> {
       [PLAN_FILE]: program,
       PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false",
       // The one way to hear what the policies say beside JSON: a flag that is only there for who mends Pulumi.
-      ...(pack === undefined ? {} : { PULUMI_DEBUG_COMMANDS: "true" }),
+      PULUMI_DEBUG_COMMANDS: "true",
     });
     const words = ["preview", "--stack", stack, ...LOOK, "--show-replacement-steps", "--save-plan", savedPlan(scratch)];
-    const policies = pack === undefined ? [] : ["--policy-pack", pack, "--event-log", log];
+    const policies = ["--policy-pack", pack, "--event-log", log];
     const origin = await originOf(session);
     const [preview, version, gaps] = await Promise.all([
       asked.ask([...words, ...policies, ...refresh, ...flags.filter((flag) => !SHOWN.test(flag))]),
       pulumi.ask(["version"]),
       blockingGaps(session),
     ]);
-    const report = pack === undefined ? undefined : policyReport(log, preview);
-    if (preview.code !== 0 && (report?.refused.length ?? 0) === 0) {
+    const report = policyReport(log, preview);
+    if (preview.code !== 0 && report.refused.length === 0) {
       throw new Failure(`the preview failed: ${wordsOf(preview)}`, preview.code);
     }
     await refuseIfMoved(session, origin);
@@ -140,7 +142,7 @@ export async function reviewUp(session: Session): Promise<Made> {
           ? {}
           : { cluster: said.cluster.blind }),
       },
-      ...(report === undefined ? {} : { policies: report }),
+      policies: report,
     };
     const judged = judgeKept(session, kept);
     return preview.code === 0
@@ -153,9 +155,17 @@ export async function reviewUp(session: Session): Promise<Made> {
   }
 }
 
-/** A review that was made before, judged again by the rules and approvals of now. @throws Failure when anything has changed. */
+/**
+ * A review that was made before, judged again by the rules and approvals of now. Where it was made on another machine, it is
+ * made anew, and must come to the same plan.
+ * @throws Failure when anything has changed.
+ */
 export async function reviewAgain(session: Session, hash: string): Promise<Made> {
-  const { kept, plan } = recallReview(session.stack, hash);
+  const recalled = recallReview(session.stack, hash);
+  if (recalled === undefined) {
+    return reviewAnew(session, hash);
+  }
+  const { kept, plan } = recalled;
   if (JSON.stringify(kept.flags.filter(isOfPlan)) !== JSON.stringify(session.flags.filter(isOfPlan))) {
     throw new Failure(
       `--reviewed ${hash}: it was reviewed with other flags (${kept.flags.join(" ") || "none"})`,
@@ -169,6 +179,18 @@ export async function reviewAgain(session: Session, hash: string): Promise<Made>
   } catch (error) {
     throw asFailure(error);
   }
+}
+
+async function reviewAnew(session: Session, hash: string): Promise<Made> {
+  const made = await reviewUp(session);
+  if (made.review.hash !== hash) {
+    throw new Failure(
+      `nothing was applied: the plan is ${made.review.hash} now, and ${hash} was reviewed; ` +
+        "the program, the site file, the state or the host has changed since: review it again",
+      REVIEW.refused,
+    );
+  }
+  return made;
 }
 
 /** Reviews what a destroy would do; undefined when there is nothing. It runs no program: only the state counts. */
@@ -237,10 +259,10 @@ async function originOf({ site, stack, pulumi }: Session): Promise<Origin> {
 
 function judgeKept(session: Session, kept: KeptReview): Review {
   // A preview that a policy has stopped is not whole; the policy's word is enough.
-  const stopped = (kept.policies?.refused.length ?? 0) > 0;
+  const stopped = kept.policies.refused.length > 0;
   const steps = stopped ? stepsIfWhole(kept) : parseDigest(kept.digest, kept.engine);
   const judged = judgeSteps(session, steps, kept.program, kept.origin, kept.readiness, false, kept.policies);
-  return kept.policies === undefined ? judged : { ...judged, policies: kept.policies };
+  return { ...judged, policies: kept.policies };
 }
 
 function stepsIfWhole({ digest, engine: version }: KeptReview) {
@@ -283,7 +305,7 @@ async function blockingGaps({ site, phase }: Session): Promise<Gap[]> {
 /** @throws UnreadablePlan when the pack has not run: a rule that nobody asked has refused nothing. */
 function policyReport(log: string, preview: Captured): PolicyReport {
   try {
-    return parsePolicyEvents(existsSync(log) ? readFileSync(log, "utf8") : "");
+    return parsePolicyEvents(existsSync(log) ? readFileSync(log, "utf8") : "", RULE_NAMES);
   } catch (error) {
     const why = preview.code === 0 ? (error as Error).message : wordsOf(preview);
     throw new UnreadablePlan(`the policy pack did not run (${why})`);

@@ -8,8 +8,8 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256, type Origin } from "../review/hash.ts";
 import type { PolicyReport } from "../review/policyReport.ts";
@@ -32,7 +32,7 @@ export interface KeptReview {
   digest: string;
   program: PlanFile;
   readiness: Readiness;
-  policies?: PolicyReport;
+  policies: PolicyReport;
 }
 
 /** Reviews that are kept for each stack; an older one is seldom of a state that is still there. */
@@ -73,15 +73,15 @@ export function keepReview(scratch: string, hash: string, review: KeptReview): s
   return savedPlan(own);
 }
 
-/** A review that was kept. @throws Failure when there is none of that hash. */
-export function recallReview(stack: string, hash: string): { kept: KeptReview; plan: string } {
-  const folder = join(reviewsOf(stack), hash);
-  if (!/^[0-9a-f]{64}$/.test(hash) || !existsSync(join(folder, "review.json")) || !existsSync(savedPlan(folder))) {
-    throw new Failure(
-      `--reviewed ${hash}: no such review of ${stack} is kept on this machine (the last ${KEPT} are); run \`npm run review\` again`,
-    );
+/** A review that was kept on this machine; undefined when none of that hash is. @throws Failure when it is no hash. */
+export function recallReview(stack: string, hash: string): { kept: KeptReview; plan: string } | undefined {
+  if (!/^[0-9a-f]{64}$/.test(hash)) {
+    throw new Failure(`--reviewed ${hash}: must be the hash of a plan, 64 hexadecimal digits, which \`npm run review\` prints`);
   }
-  return { kept: JSON.parse(readFileSync(join(folder, "review.json"), "utf8")) as KeptReview, plan: savedPlan(folder) };
+  const folder = join(reviewsOf(stack), hash);
+  return existsSync(join(folder, "review.json")) && existsSync(savedPlan(folder))
+    ? { kept: JSON.parse(readFileSync(join(folder, "review.json"), "utf8")) as KeptReview, plan: savedPlan(folder) }
+    : undefined;
 }
 
 /** Pulumi's own plan, in the folder of a review. */

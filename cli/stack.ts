@@ -31,6 +31,32 @@ export async function ensureStack(
   });
 }
 
+/**
+ * What a machine that is nobody's own goes by: compared with a state of its own, which is empty, every change looks like a
+ * first `up`.
+ * @throws Failure when the state is not the one that the site's people share, or has no such stack. Makes nothing.
+ */
+export async function requireSharedStack(pulumi: Engine, backend: Backend, site: Site, stack: string): Promise<void> {
+  if (backend.folder !== undefined) {
+    throw new Failure(
+      "--shared-state: no backend is chosen, so the state would be this machine's own; " +
+        "set PULUMI_BACKEND_URL, or backend.url in Pulumi.yaml (docs/ci.md)",
+    );
+  }
+  if (encryptionSalt(site.file) === undefined) {
+    throw new Failure(
+      `--shared-state: ${basename(site.file)} has no encryptionsalt, so no stack of this site was ever made; ` +
+        "where its state is shared run `npm run secrets`, and commit the file",
+    );
+  }
+  if (!(await exists(pulumi, backend, stack))) {
+    throw new Failure(
+      `--shared-state: ${backend.url} has no stack ${stack}; is that the backend that the site is applied with? ` +
+        `A phase that is new is made there by \`npm run preview\` without this flag`,
+    );
+  }
+}
+
 /** The last line of what Pulumi said, without its `error:`. */
 export function lastLine(text: string): string {
   const last = text

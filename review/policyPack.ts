@@ -1,14 +1,18 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { UnreadablePlan } from "./digest.ts";
 
 /** The folder of the policy pack, in the checkout. */
 const FOLDER = "policies";
 
 /**
- * The seam between the plan gate and the policy pack: its folder, once there is one. From then on each review runs with it, and
- * is refused when it does not run.
+ * The policy pack that every review runs with.
+ * @throws UnreadablePlan when it is not there: Pulumi would ask nobody, and refuse nothing.
  */
-export function policyPack(checkout: string): string | undefined {
+export function policyPack(checkout: string): string {
   const folder = join(checkout, FOLDER);
-  return existsSync(folder) ? folder : undefined;
+  if (!existsSync(join(folder, "PulumiPolicy.yaml"))) {
+    throw new UnreadablePlan(`there is no policy pack in ${FOLDER}/`);
+  }
+  return folder;
 }

@@ -20,7 +20,13 @@ const violation = z.looseObject({
   enforcementLevel: z.string(),
 });
 
-const summary = z.looseObject({ policyPackName: z.string(), policyPackVersion: z.string().optional() });
+const names = z.array(z.string()).optional();
+const summary = z.looseObject({
+  policyPackName: z.string(),
+  policyPackVersion: z.string().optional(),
+  passed: names,
+  failed: names,
+});
 
 const event = z.looseObject({
   policyEvent: violation.optional(),
@@ -30,9 +36,10 @@ const event = z.looseObject({
 
 /**
  * What is in the log of the engine's events of a preview: its JSON leaves the policies out (display/json.go of 3.250.0).
- * @throws Error when no pack has run, or when a line is not understood.
+ * @param rules names of all rules: each must have been asked, unless another has refused before.
+ * @throws Error when no pack has run, when a rule was not asked, or when a line is not understood.
  */
-export function parsePolicyEvents(log: string): PolicyReport {
+export function parsePolicyEvents(log: string, rules: readonly string[]): PolicyReport {
   const events = log
     .split("\n")
     .filter((line) => line !== "")
@@ -49,22 +56,30 @@ export function parsePolicyEvents(log: string): PolicyReport {
   }
   // A level that is not known counts as the strictest.
   const isAdvice = ({ enforcementLevel }: (typeof violations)[number]): boolean => enforcementLevel === "advisory";
+  const refused = violations
+    .filter((each) => !isAdvice(each))
+    .map(({ policyName, message, resourceUrn = "the stack" }) => ({
+      rule: `policy ${policyName}`,
+      resource: resourceUrn,
+      called: resourceUrn.split("::").at(-1) ?? resourceUrn,
+      why: ownWords(message),
+      wayOut: "see the policy's own words; an exemption stands in the site file",
+      final: true as const,
+    }));
+  const asked = new Set(ran.flatMap(({ passed = [], failed = [] }) => [...passed, ...failed]));
+  const missing = rules.filter((rule) => !asked.has(rule));
+  if (refused.length === 0 && missing.length > 0) {
+    throw new Error(`${missing.length} of its rules were not asked, ${missing[0] ?? ""} among them`);
+  }
   return {
     packs: [...new Set(packs)],
-    advice: violations.filter(isAdvice).map(({ policyName, message }) => `${policyName}: ${oneLine(message)}`),
-    refused: violations
-      .filter((each) => !isAdvice(each))
-      .map(({ policyName, message, resourceUrn = "the stack" }) => ({
-        rule: `policy ${policyName}`,
-        resource: resourceUrn,
-        called: resourceUrn.split("::").at(-1) ?? resourceUrn,
-        why: oneLine(message),
-        wayOut: "see the policy's own words; an exemption stands in the site file",
-        final: true as const,
-      })),
+    advice: violations.filter(isAdvice).map(({ policyName, message }) => `${policyName}: ${ownWords(message)}`),
+    refused,
   };
 }
 
-function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, " ");
+/** Without the policy's description, which the engine puts before what it found, in a line of its own. */
+function ownWords(message: string): string {
+  const lines = message.trim().split(/\s*\n\s*/);
+  return (lines.length > 1 ? lines.slice(1) : lines).join(" ");
 }

@@ -11,7 +11,7 @@ export interface Review {
   hash: string;
   verdict: Verdict;
   readiness: Readiness;
-  /** What the policy pack said; undefined while there is none. */
+  /** What the policy pack said; undefined of a destroy, which asks none. */
   policies?: PolicyReport;
 }
 

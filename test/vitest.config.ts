@@ -51,7 +51,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "scripts",
-          include: ["test/scripts/*.test.ts"],
+          include: ["test/scripts/*.test.ts", "test/ci/*.test.ts"],
           globalSetup: "test/scripts/packages.ts",
           // Hundreds of processes each, and some a timeout that has to pass; beside two machines in software.
           testTimeout: 240_000,

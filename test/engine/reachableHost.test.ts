@@ -6,6 +6,7 @@ import type { ReportedItem } from "../../components/host/plan.ts";
 import type { Checkout } from "../support/checkout.ts";
 import { readStandIn, writeStandIn, type StandIn } from "../support/hostStandIn.ts";
 import type { SshServer } from "../support/sshServer.ts";
+import { approveAll, type ReviewedJson } from "../support/approvals.ts";
 import { MACHINE_ID, startStandInHost, type StandInHost } from "../support/standInHost.ts";
 
 let host: StandInHost;
@@ -376,6 +377,8 @@ describe("after an up", () => {
 test("a cluster that does not answer keeps no host item from being applied; its objects fail, and say so", async () => {
   fresh();
   edge.edit([[["twisterlab-edge:phase1", "harbor"], harbor]]);
+  // Two items that restart a service at once, which a host that was made anew needs.
+  approveAll(edge, JSON.parse((await edge.npm(["review", "--", "1", "--json"])).stdout) as ReviewedJson);
   asked();
   const { code, stdout } = await edge.npm(["up", "--", "1", "--yes", "--skip-preview"]);
   expect(code).not.toBe(0);

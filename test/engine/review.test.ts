@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Captured } from "../../cli/capture.ts";
 import { approveAll, type ReviewedJson } from "../support/approvals.ts";
@@ -135,21 +136,82 @@ describe("a change", () => {
   });
 });
 
-describe("the policy pack", () => {
-  const pack = (): string => join(edge.folder, "policies");
-  afterAll(() => {
-    rmSync(pack(), { recursive: true, force: true });
+describe("a review that another machine has made", () => {
+  let hash: string;
+  const forgotten = (): void => {
+    rmSync(join(edge.home, ".local/share/twisterlab-edge/reviews"), { recursive: true });
+  };
+
+  test("is made anew, and not applied when the plan is another one now", { timeout: TIME }, async () => {
+    edge.edit([[DOCKER, 4]]);
+    hash = (await reviewed()).review.plan;
+    forgotten();
+    edge.edit([[DOCKER, 5]]);
+    const { code, stderr } = await up("--reviewed", hash);
+    expect(stderr).toContain(`and ${hash} was reviewed`);
+    expect(code).toBe(30);
   });
 
-  test("is a refusal when its folder is there and it does not run", { timeout: TIME }, async () => {
-    rmSync(pack(), { recursive: true, force: true });
-    mkdirSync(pack());
-    expect((await edge.npm(["review", "--", "1"])).code).toBe(30);
-    writeFileSync(join(pack(), "PulumiPolicy.yaml"), "runtime: nodejs\nmain: index.ts\n");
-    writeFileSync(join(pack(), "index.ts"), 'throw new Error("the pack is broken");\n');
-    const { code, stderr } = await edge.npm(["review", "--", "1"]);
+  test("is applied when it comes to the same plan", { timeout: TIME }, async () => {
+    edge.edit([[DOCKER, 4]]);
+    forgotten();
+    const { code, stdout } = await up("--reviewed", hash);
+    expect(stdout).toContain(`Plan ${hash}`);
+    expect(code).toBe(0);
+  });
+});
+
+describe("the policy pack", () => {
+  const broken = async (file: string, text: string | undefined): Promise<Captured> => {
+    const path = join(edge.folder, "policies", file);
+    const before = readFileSync(path, "utf8");
+    try {
+      if (text === undefined) {
+        rmSync(path);
+      } else {
+        writeFileSync(path, text);
+      }
+      return await up();
+    } finally {
+      writeFileSync(path, before);
+    }
+  };
+
+  test.each([
+    ["is not there", "PulumiPolicy.yaml", undefined, "there is no policy pack in policies/"],
+    ["has no program", "main.cjs", undefined, "the policy pack did not run"],
+    ["crashes", "main.cjs", 'throw new Error("the pack is broken");\n', "the policy pack did not run"],
+    ["ends at once", "main.cjs", "process.exit(0);\n", "the policy pack did not run"],
+    ["has no rules", "rules/index.ts", "export const RULES = [];\n", "the policy pack did not run"],
+  ])("that %s is a refusal", { timeout: TIME }, async (_, file, text, why) => {
+    const { code, stderr } = await broken(file, text);
+    expect(stderr).toContain(why);
     expect(code).toBe(30);
-    expect(stderr).toContain("the policy pack did not run");
+  });
+});
+
+describe("a state that nobody shares", () => {
+  const shared = (PULUMI_BACKEND_URL?: string): Promise<Captured> =>
+    edge.npm(["review", "--", "1", "--shared-state"], PULUMI_BACKEND_URL === undefined ? {} : { PULUMI_BACKEND_URL });
+
+  test("of this machine alone is refused", async () => {
+    const { code, stderr } = await shared();
+    expect(stderr).toContain("--shared-state: no backend is chosen");
+    expect(code).toBe(2);
+  });
+
+  test("that is empty is refused, and stays empty", async () => {
+    const empty = mkdtempSync(join(edge.home, "empty-"));
+    const { code, stderr } = await shared(pathToFileURL(empty).href);
+    expect(stderr).toMatch(/--shared-state: file:.* has no stack edge-phase-1; is that the backend/);
+    expect(code).toBe(2);
+    expect(readdirSync(empty, { recursive: true }).filter((name) => String(name).endsWith(".json"))).toEqual([]);
+  });
+
+  test("is not what has the stack", { timeout: TIME }, async () => {
+    const { code, stderr } = await shared(pathToFileURL(join(edge.home, ".local/share/twisterlab-edge/state")).href);
+    expect(stderr).not.toContain("--shared-state");
+    expect(code).toBe(0);
   });
 });
 

@@ -307,20 +307,27 @@ test.each([
 });
 
 describe("the words of the policy pack", () => {
-  const ran = JSON.stringify({ policyAnalyzeSummaryEvent: { policyPackName: "edge", policyPackVersion: "1.0.0" } });
+  const asked = (passed: string[], failed: string[] = []): string =>
+    JSON.stringify({
+      policyAnalyzeSummaryEvent: { policyPackName: "edge", policyPackVersion: "1.0.0", passed, failed },
+    });
+  const ran = asked(["no-root"]);
   const said = (enforcementLevel: string): string =>
     JSON.stringify({
       policyEvent: {
         policyName: "no-root",
         policyPackName: "edge",
-        message: "runs\nas root",
+        message: "Refused: root.\nruns\nas root",
         enforcementLevel,
         resourceUrn: "urn:pulumi:s::p::t::n",
       },
     });
 
   test("refuse, or advise; a level that nobody knows refuses", () => {
-    const report = parsePolicyEvents([ran, said("advisory"), said("mandatory"), said("fatal"), ""].join("\n"));
+    const report = parsePolicyEvents([ran, said("advisory"), said("mandatory"), said("fatal"), ""].join("\n"), [
+      "no-root",
+      "of the stack, which is asked last",
+    ]);
     expect(report).toMatchObject({
       packs: ["edge 1.0.0", "edge"],
       advice: ["no-root: runs as root"],
@@ -332,8 +339,14 @@ describe("the words of the policy pack", () => {
     ["", "no policy"],
     ['{"summaryEvent":{}}', "no policy"],
     ["{", "JSON"],
+    [ran, "1 of its rules were not asked, no-host-path among them"],
   ])("that are none are no consent: %j", (log, words) => {
-    expect(() => parsePolicyEvents(log)).toThrow(words);
+    expect(() => parsePolicyEvents(log, ["no-root", "no-host-path"])).toThrow(words);
+  });
+
+  test("may come from several looks: at each resource, and at the stack", () => {
+    const log = [ran, asked([], ["no-host-path"])].join("\n");
+    expect(parsePolicyEvents(log, ["no-root", "no-host-path"]).refused).toEqual([]);
   });
 });
 
@@ -478,9 +491,7 @@ describe("the page", () => {
     ]);
     const text = toText(pageOf({ ...destroyed, plan: { ...destroyed.plan, destroys: true, items: [] } }, TODAY));
     expect(text).toContain("Deleted:\n  - Namespace harbor");
-    expect(text).toContain(
-      "Stays as it is:\n  - kubernetes:core/v1:Namespace kept (protected)".replace("kubernetes:core/v1:Namespace ", ""),
-    );
+    expect(text).toContain("Stays as it is:\n  - kept (protected)");
     expect(text).toContain("stateful-destroy: Namespace harbor");
   });
 });
@@ -494,6 +505,7 @@ describe("reviews that are kept", () => {
     digest: "{}",
     program: { items: [], cluster: { refusals: [], notes: [], objects: [] } },
     readiness: { gaps: [] },
+    policies: { packs: ["twisterlab-edge 0.1.0"], advice: [], refused: [] },
   };
   const hashOf = (digit: number): string => String(digit).repeat(64);
   const keep = (digit: number): string => {
@@ -524,8 +536,12 @@ describe("reviews that are kept", () => {
     expect(left.sort()).toEqual([3, 4, 5, 6, 7].map(hashOf));
   });
 
-  test.each([hashOf(9), "../../state", ""])("one that is not there is refused: %j", (hash) => {
+  test("one that is not there is none", () => {
     keep(1);
-    expect(() => recallReview(kept.stack, hash)).toThrow("no such review");
+    expect(recallReview(kept.stack, hashOf(9))).toBeUndefined();
+  });
+
+  test.each(["../../state", "", "abc"])("what is no hash is refused: %j", (hash) => {
+    expect(() => recallReview(kept.stack, hash)).toThrow("must be the hash of a plan");
   });
 });
