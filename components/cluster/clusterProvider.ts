@@ -13,5 +13,8 @@ export function clusterProvider(access: ClusterAccess): kubernetes.Provider {
   return new kubernetes.Provider("cluster", {
     clusterIdentifier: access.identifier,
     kubeconfig: access.kubeconfigFile,
+    // Without these another content is another object: the old one is deleted first, and pods that start meanwhile find none.
+    enableConfigMapMutable: true,
+    enableSecretMutable: true,
   });
 }

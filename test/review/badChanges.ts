@@ -54,6 +54,21 @@ export const BAD_CHANGES: BadChange[] = [
     steps: [{ type: "core/v1:PersistentVolumeClaim", name: "data", old: claim(size("10Gi")), protect: { old: true } }],
   },
   {
+    name: "a protected claim is unprotected and replaced in one plan",
+    rules: ["unprotect", "force-new"],
+    steps: [
+      {
+        type: "core/v1:PersistentVolumeClaim",
+        name: "data",
+        op: "replace",
+        old: claim({ storageClassName: "local-path" }),
+        new: claim({ storageClassName: "fast" }),
+        replacedFor: "spec.storageClassName",
+        protect: { old: true },
+      },
+    ],
+  },
+  {
     name: "a claim gets another storage class, which makes it another claim",
     rules: ["force-new"],
     steps: [

@@ -248,10 +248,10 @@ export const GOOD_CHANGES: { name: string; steps: Written[]; outputs?: Inputs }[
     name: "a value that is not known yet, of which no rule needs anything",
     steps: [
       {
-        type: "core/v1:ConfigMap",
-        name: "url",
-        old: object("ConfigMap", "url", { data: { url: "http://a" } }),
-        new: object("ConfigMap", "url", { data: { url: UNKNOWN } }),
+        type: "core/v1:Service",
+        name: "api",
+        old: object("Service", "api", { spec: { externalName: "a.example" } }),
+        new: object("Service", "api", { spec: { externalName: UNKNOWN } }),
       },
     ],
   },

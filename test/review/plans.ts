@@ -29,14 +29,15 @@ export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
 const FIRST = ["core/v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "storage.k8s.io/v1", "helm.cattle.io/v1"];
 
-function typeOf(type: string): string {
+/** A type as Pulumi writes it. */
+export function pulumiType(type: string): string {
   return FIRST.some((group) => type.startsWith(group)) || type.startsWith("apiextensions")
     ? `kubernetes:${type}`
     : type;
 }
 
 export function urnOf({ type, name, within = [] }: Written): string {
-  return `urn:pulumi:${STACK}::twisterlab-edge::${[...within, typeOf(type)].join("$")}::${name}`;
+  return `urn:pulumi:${STACK}::twisterlab-edge::${[...within, pulumiType(type)].join("$")}::${name}`;
 }
 
 const ROOT = `urn:pulumi:${STACK}::twisterlab-edge::pulumi:pulumi:Stack::twisterlab-edge-${STACK}`;
@@ -72,8 +73,8 @@ function stepsOf(written: Written): { op: string }[] {
       : {
           [`${when}State`]: {
             urn,
-            custom: !typeOf(written.type).startsWith("twisterlab:"),
-            type: typeOf(written.type),
+            custom: !pulumiType(written.type).startsWith("twisterlab:"),
+            type: pulumiType(written.type),
             inputs,
             ...(protect?.[when] === true ? { protect: true } : {}),
             ...(retainOnDelete === true ? { retainOnDelete } : {}),
