@@ -31,6 +31,8 @@ export interface Rule {
   readonly reason: string;
   /** Where that is known from. */
   readonly source: string;
+  /** A change that it refuses, and one that it lets pass. */
+  readonly example: { readonly refused: string; readonly accepted: string };
   readonly check: (plan: ChangePlan) => Finding[];
 }
 

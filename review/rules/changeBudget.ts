@@ -17,6 +17,10 @@ export const changeBudget: Rule = {
   // What holds data is refused one by one by `stateful-destroy`. Items that are new do not count: to apply a phase for the first
   // time is what its page is for.
   source: "OPA's blast radius for Terraform; research C26, C27",
+  example: {
+    refused: "daemon.json and registries.yaml change in one plan: Docker and K3s are both restarted",
+    accepted: "one of them changes",
+  },
   check: (plan) => {
     const replaced = plan.changes.filter(isReplaced);
     const restarting = plan.destroys

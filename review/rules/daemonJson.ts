@@ -13,6 +13,7 @@ export const daemonJson: Rule = {
   refuses: "another data root or storage driver of Docker's, live-restore off, a registry without TLS",
   reason: "Docker starts without a word with none of its images, containers and volumes, or stops them at each restart",
   source: "Docker's daemon reference; CIS Docker 2.5, 2.15; research C13",
+  example: { refused: "live-restore goes from true to false", accepted: "log-opts.max-file goes from 3 to 5" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       const { old, new: next } = change;

@@ -38,6 +38,10 @@ export const forceNew: Rule = {
   refuses: "a change of a field that makes the object another one: the old one is deleted",
   reason: "a preview says `replace` in one word; which field did it, and what goes with the old object, is not in it",
   source: "pulumi-kubernetes' force-new fields; the Kubernetes API's immutable fields; research C02",
+  example: {
+    refused: "spec.storageClassName of a claim changes, so that it is made anew",
+    accepted: "spec.resources of the claim grows, in place",
+  },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       const lost = lossOf(change);

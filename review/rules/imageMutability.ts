@@ -19,6 +19,10 @@ export const imageMutability: Rule = {
     "an image whose digest goes, whose tag becomes `latest` or none, that comes from a public registry instead of ours",
   reason: "what runs after the next restart is then whatever that name means on that day",
   source: "Kubernetes: images; Checkov CKV_K8S_14 and 43, for the state alone; research C23",
+  example: {
+    refused: "redis:7.2@sha256:... becomes redis:latest",
+    accepted: "redis:7.2@sha256:... becomes redis:7.4@sha256:...",
+  },
   check: ({ changes }) =>
     changes.flatMap((change) =>
       pairs(change).flatMap(({ name, old, new: next }) => {

@@ -12,6 +12,10 @@ export const networkOpened: Rule = {
   refuses: "a default-deny that goes, pods that no policy covers any more, a policy that lets everything through",
   reason: "a pod that no policy selects may reach, and be reached by, everything; nothing says so",
   source: "Kubernetes: network policies are additive, and none means all; research C15, C16",
+  example: {
+    refused: "the policy that denies by default loses Egress from its policyTypes",
+    accepted: "another policy is added beside it",
+  },
   check: (plan) => {
     const policies = plan.changes.filter((change) => kindOf(change) === "NetworkPolicy");
     return [

@@ -6,6 +6,10 @@ export const onTheSpot: Rule = {
   refuses: "what cannot be applied to what is there: the host's items and the cluster's objects say so themselves",
   reason: "what is there already is another's, or holds data",
   source: "components/host, components/cluster/ownership.ts",
+  example: {
+    refused: "a CronJob of the same name is there, made by somebody else",
+    accepted: "the same, named under cluster.takeOver",
+  },
   check: ({ items, cluster }) => [
     ...items
       .filter(({ refused }) => refused === true)

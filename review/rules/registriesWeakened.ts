@@ -12,6 +12,7 @@ export const registriesWeakened: Rule = {
     "a registry of K3s' without TLS, without verification, without its authority, or for all names; a mirror that goes",
   reason: "whoever answers in the registry's place then gives the cluster its images, and nothing says so",
   source: "K3s: private registry configuration; the seeds' own registries.yaml; research C14",
+  example: { refused: "insecure_skip_verify: true comes into registries.yaml", accepted: "ca_file comes in" },
   check: ({ changes }) => changes.flatMap((change) => (isCompared(change) ? findings(change) : [])),
 };
 

@@ -7,6 +7,10 @@ export const renameWithoutAlias: Rule = {
   refuses: "deleting something and making the same again under another name in the program",
   reason: "the new one is made first, on top of the old one; then the old one is deleted, and with it what is there",
   source: "Pulumi: aliases; the URN is the identity; research C32",
+  example: {
+    refused: "new PersistentVolumeClaim('data') becomes new PersistentVolumeClaim('postgres-data')",
+    accepted: "the same with aliases: [{ name: 'data' }]",
+  },
   check: ({ changes }) =>
     changes.flatMap((gone) => {
       const identity = isDeleted(gone) ? identityOf(gone, gone.old?.inputs) : undefined;

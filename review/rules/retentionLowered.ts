@@ -37,6 +37,10 @@ export const retentionLowered: Rule = {
   refuses: "backups, logs or old versions that are kept for less",
   reason: "the next run deletes what is above the new limit, for good, and long before anybody reads the change",
   source: "the components' own words; Kasten's minimum retention; research C18",
+  example: {
+    refused: "phase0.backups.retention goes from 7 days to 3 days",
+    accepted: "it goes from 7 days to 14 days",
+  },
   check: ({ changes }) =>
     changes.flatMap((change) => [
       ...FIELDS.filter(({ type }) => type.test(change.type)).flatMap(({ limits }) => worsened(change, limits)),

@@ -6,6 +6,7 @@ export const rollbackAfterReplace: Rule = {
   refuses: "replacing a command that has an undo",
   reason: "a replacement runs the new command first and the OLD undo after it, which takes the new change back again",
   source: "@pulumi/command 1.2.1: `triggers` always replace; the engine creates before it deletes; research C10",
+  example: { refused: "a command with delete gets other triggers", accepted: "its text changes, and update runs" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       if (!/^command:(remote|local):Command$/.test(change.type) || !isReplaced(change)) {

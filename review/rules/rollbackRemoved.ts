@@ -10,6 +10,7 @@ export const rollbackRemoved: Rule = {
   refuses: "taking away the undo of a command, or changing it while the command stays the same",
   reason: "what an earlier run has changed can then no longer be taken back, and nobody notices before it is needed",
   source: "@pulumi/command runs the `delete` that the state has; research C09",
+  example: { refused: "a command with delete loses it", accepted: "its create, update and delete change together" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       if (!/^command:(remote|local):Command$/.test(change.type) || isDeleted(change) || change.ops.has("same")) {

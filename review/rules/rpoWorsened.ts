@@ -18,6 +18,10 @@ export const rpoWorsened: Rule = {
   refuses: "a backup or a trial restore that goes, is suspended or comes less often; fewer databases; a later alarm",
   reason: "what was written since the last backup is what a failure costs, and this makes it more",
   source: "GitLab 2017: backups that had failed for long, and nobody was told; Kasten's RPO policy; research C19, C21",
+  example: {
+    refused: "the schedule of a backup goes from each night to each Sunday",
+    accepted: "it goes from 02:00 to 03:00",
+  },
   check: ({ changes }) => changes.flatMap((change) => [...removed(change), ...rarer(change), ...fewer(change)]),
 };
 

@@ -27,6 +27,10 @@ export const statefulDestroy: Rule = {
   refuses: "deleting, replacing or discarding what holds data, or is the only way to it",
   reason: "there is one machine and no spare: what goes with it is in no other place but the last backup",
   source: "local-path-provisioner deletes a volume's folder with its claim; Terraform's prevent_destroy; research C01",
+  example: {
+    refused: "the claim of a database leaves the program",
+    accepted: "the same with retainOnDelete: it stays on the cluster",
+  },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       const lost = isDestroyed(change) ? whatIsLost(change) : undefined;

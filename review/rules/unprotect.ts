@@ -6,6 +6,10 @@ export const unprotect: Rule = {
   refuses: "taking the protection off something, and more so together with anything that is deleted or replaced",
   reason: "Pulumi unprotects and replaces in one run without a word, so what was protected is gone with the same yes",
   source: "engine 3.250.0 asks for the protection of the old and the new state; research C03",
+  example: {
+    refused: "a Namespace loses protect, and another object is replaced in the same plan",
+    accepted: "nothing loses protect; or the loss alone, in a plan of its own, approved",
+  },
   check: ({ changes }) => {
     const destroyed = changes.filter((change) => isDestroyed(change) && change.type !== "pulumi:pulumi:StackReference");
     return changes.flatMap((change) => {

@@ -13,6 +13,10 @@ export const versionPath: Rule = {
   reason:
     "data is carried over from one version to the next, and seldom back or over two: the old one cannot read it any more",
   source: "PostgreSQL's and Kubernetes' version skew policies; K3s upgrades minor by minor; research C22",
+  example: {
+    refused: "postgres:16 becomes postgres:17 on the same volume",
+    accepted: "postgres:16.3 becomes postgres:16.4",
+  },
   check: ({ changes }) => changes.flatMap((change) => [...images(change), ...charts(change), ...k3s(change)]),
 };
 

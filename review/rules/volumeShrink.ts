@@ -9,6 +9,7 @@ export const volumeShrink: Rule = {
   refuses: "a smaller logical volume, or a smaller claim",
   reason: "ext4 cannot shrink while mounted and XFS never can: what is above the new end is cut off",
   source: "lvreduce(8), resize2fs(8), xfs_growfs(8); research C06",
+  example: { refused: "phase1.storage.size goes from 200 GiB to 150 GiB", accepted: "it goes from 150 GiB to 200 GiB" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
       if (change.type === "twisterlab:host:LogicalVolume") {

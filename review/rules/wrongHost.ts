@@ -7,6 +7,10 @@ export const wrongHost: Rule = {
   refuses: "another machine, or another cluster, than the one that the state is about",
   reason: "what the state says is there is not there, and what is there is somebody else's",
   source: "research C28; a kubeconfig is a file that other tools write to",
+  example: {
+    refused: "the machine's identity in the site file becomes another one",
+    accepted: "the identity, unknown until now, is filled in",
+  },
   check: (plan) =>
     plan.changes.flatMap((change) => [...machine(change), ...commands(change), ...cluster(change, plan)]),
 };

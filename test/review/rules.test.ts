@@ -24,8 +24,9 @@ test.each(GOOD_CHANGES)("accepted: $name", ({ steps, outputs }) => {
 test("every rule refuses something in the corpus, and says why it is there", () => {
   const named = new Set(BAD_CHANGES.flatMap(({ rules }) => rules));
   expect(RULES.map(({ name }) => name).filter((name) => !named.has(name))).toEqual([]);
-  for (const { reason, refuses, source } of RULES) {
+  for (const { reason, refuses, source, example } of RULES) {
     expect([reason, refuses, source].every((text) => text.length > 20)).toBe(true);
+    expect([example.refused, example.accepted].every((text) => text.length > 10)).toBe(true);
   }
 });
 
