@@ -7,7 +7,8 @@ import { judge, RULES } from "../../review/rules/index.ts";
 import { longestGap } from "../../review/rules/rpoWorsened.ts";
 import { BAD_CHANGES } from "./badChanges.ts";
 import { GOOD_CHANGES } from "./goodChanges.ts";
-import { cronJob, findingsOf, object, planOf, pods, rulesOf, UNKNOWN, type Inputs, type Written } from "./plans.ts";
+import { HIDDEN_CHANGES } from "./hiddenChanges.ts";
+import { findingsOf, object, planOf, pods, rulesOf, UNKNOWN, type Inputs, type Written } from "./plans.ts";
 
 test.each(BAD_CHANGES)("refused: $name", ({ rules, steps, more }) => {
   const findings = findingsOf(steps, more);
@@ -31,112 +32,7 @@ test("every rule refuses something in the corpus, and says why it is there", () 
 });
 
 describe("what cannot be seen is refused, and never passed over", () => {
-  const hidden = (
-    name: string,
-    type: string,
-    path: (value: unknown) => Inputs,
-    known: unknown,
-    rule: string,
-    within?: string[],
-  ) => ({
-    name,
-    rule,
-    steps: (value: unknown): Written[] => [
-      { type, name: "x", old: path(known), new: path(value), ...(within === undefined ? {} : { within }) },
-    ],
-  });
-  const cases = [
-    hidden("a volume's size", "twisterlab:host:LogicalVolume", (size) => ({ size }), 1, "volume-shrink"),
-    hidden(
-      "a claim's size",
-      "core/v1:PersistentVolumeClaim",
-      (storage) => object("PersistentVolumeClaim", "a", { spec: { resources: { requests: { storage } } } }),
-      "1Gi",
-      "volume-shrink",
-    ),
-    hidden("an undo", "command:remote:Command", (text) => ({ create: "a", delete: text }), "undo", "rollback-removed"),
-    hidden(
-      "daemon.json",
-      "twisterlab:host:HostFile",
-      (content) => ({ path: "/etc/docker/daemon.json", content }),
-      "{}",
-      "daemon-json",
-    ),
-    hidden(
-      "registries.yaml",
-      "twisterlab:host:HostFile",
-      (content) => ({ path: "/etc/rancher/k3s/registries.yaml", content }),
-      ["mirrors: {}"],
-      "registries-weakened",
-    ),
-    hidden("a registry", "twisterlab:host:K3sRegistries", (registry) => ({ registry }), "a", "registries-weakened"),
-    hidden(
-      "the retention of backups",
-      "twisterlab:cluster:RedisBackup",
-      (retention) => ({ retention }),
-      1,
-      "retention-lowered",
-    ),
-    hidden(
-      "the retention in an environment",
-      "batch/v1:CronJob",
-      (keep) => object("CronJob", "dump", { spec: cronJob("0 2 * * *", "a:1", { KEEP_DAYS: keep }) }),
-      "7",
-      "retention-lowered",
-    ),
-    hidden("a schedule", "twisterlab:cluster:RedisBackup", (schedule) => ({ schedule }), "0 2 * * *", "rpo-worsened"),
-    hidden(
-      "whether a job is suspended",
-      "batch/v1:CronJob",
-      (suspend) => object("CronJob", "backup", { spec: { ...cronJob("0 2 * * *"), suspend } }),
-      false,
-      "rpo-worsened",
-    ),
-    hidden(
-      "what is watched",
-      "twisterlab:host:BackupLog",
-      (kinds) => ({ kinds, drilled: [], maxAge: 1 }),
-      ["k3s"],
-      "rpo-worsened",
-    ),
-    hidden(
-      "an image",
-      "apps/v1:Deployment",
-      (image) => object("Deployment", "a", { spec: pods(image as string) }),
-      "a:1",
-      "image-mutability",
-    ),
-    hidden(
-      "an image's version",
-      "apps/v1:Deployment",
-      (image) => object("Deployment", "a", { spec: pods(image as string) }),
-      "a:1",
-      "version-path",
-    ),
-    hidden(
-      "a chart's version",
-      "helm.cattle.io/v1:HelmChart",
-      (version) => object("HelmChart", "a", { spec: { version } }),
-      "1.0.0",
-      "version-path",
-    ),
-    hidden(
-      "K3s' version",
-      "twisterlab:cluster:RegistryNamespace",
-      (podSecurityVersion) => ({ podSecurityVersion }),
-      "v1.33",
-      "version-path",
-    ),
-    hidden(
-      "a network policy",
-      "networking.k8s.io/v1:NetworkPolicy",
-      (spec) => object("NetworkPolicy", "a", { spec }),
-      { podSelector: { matchLabels: { a: "b" } } },
-      "network-opened",
-    ),
-    hidden("a machine", "twisterlab:host:EntryPoint", (id) => ({ machine: { address: "a", id } }), "a", "wrong-host"),
-  ];
-  test.each(cases.flatMap((each) => [["[secret]", each] as const, [UNKNOWN, each] as const]))(
+  test.each(HIDDEN_CHANGES.flatMap((each) => [["[secret]", each] as const, [UNKNOWN, each] as const]))(
     "%s: $name",
     (value, { steps, rule }) => {
       const found = findingsOf(steps(value)).filter((finding) => finding.rule === rule);
