@@ -6,8 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { parse } from "yaml";
 import { capture, type Captured } from "../../cli/capture.ts";
 import { declaredPhases } from "../../phases/catalogue.ts";
-import { compile } from "../../toolchain/goBuild.ts";
-import { ensureBuilt } from "../support/buildCache.ts";
+import { ensureProgram } from "../support/goProgram.ts";
 import { requireSystemPackages } from "../support/systemPackages.ts";
 
 const PROJECT = resolve(import.meta.dirname, "../..");
@@ -92,30 +91,13 @@ function faultsOf(name: string, source: string): string[] {
 describe("the workflows", () => {
   test("are what actionlint accepts, shellcheck included; a fault is found", async () => {
     requireSystemPackages([{ command: "shellcheck", debianPackage: "shellcheck" }]);
-    const source = join(import.meta.dirname, "actionlint");
-    const built = await ensureBuilt({
-      name: "test-actionlint",
+    const actionlint = await ensureProgram({
+      name: "actionlint",
       what: "actionlint",
-      source,
-      inputs: ["*"],
-      prepare: () => undefined,
-      steps: [
-        [
-          "actionlint",
-          (output, detail) =>
-            compile(
-              {
-                folder: source,
-                package: "github.com/rhysd/actionlint/cmd/actionlint",
-                variables: {},
-                output: join(output, "actionlint"),
-              },
-              detail,
-            ),
-        ],
-      ],
+      source: join(import.meta.dirname, "actionlint"),
+      package: "github.com/rhysd/actionlint/cmd/actionlint",
     });
-    const lint = (files: string[]): Promise<Captured> => capture(join(built, "actionlint"), files, { cwd: PROJECT });
+    const lint = (files: string[]): Promise<Captured> => capture(actionlint, files, { cwd: PROJECT });
     expect(await lint(WORKFLOWS)).toMatchObject({ code: 0, stdout: "" });
     const broken = join(folder, "broken.yml");
     writeFileSync(broken, text(".github/workflows/review.yml").replace("needs: review", "needs: nothing"));

@@ -1,13 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { capture, type Captured } from "../../cli/capture.ts";
+import type { Captured } from "../../cli/capture.ts";
 import { parseDigest } from "../../review/digest.ts";
 import { type Change, changesOf } from "../../review/plan.ts";
 import { judge } from "../../review/rules/index.ts";
-import { ensureToolchain } from "../../toolchain/index.ts";
+import { plainPulumi } from "../support/plainPulumi.ts";
 import { BAD_CHANGES } from "../review/badChanges.ts";
 import { GOOD_CHANGES } from "../review/goodChanges.ts";
 import { pulumiType, planOf, UNKNOWN, type Inputs, type Written } from "../review/plans.ts";
@@ -41,22 +40,13 @@ let preview: (cases: readonly Case[]) => Promise<Captured>;
 let changes: Change[];
 
 beforeAll(async () => {
-  const toolchain = await ensureToolchain();
   folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-changes-"));
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
   writeFileSync(join(folder, "Pulumi.yaml"), "name: twisterlab-edge\nruntime: nodejs\nmain: index.cjs\n");
   writeFileSync(join(folder, "package.json"), '{ "name": "changes", "main": "index.cjs" }');
   writeFileSync(join(folder, "index.cjs"), PROGRAM);
-  const env = {
-    ...process.env,
-    PATH: [dirname(toolchain.pulumi), join(PROJECT, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
-    PULUMI_BACKEND_URL: pathToFileURL(folder).href,
-    PULUMI_CONFIG_PASSPHRASE: "a passphrase for a test",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false",
-  };
-  const pulumi = (...words: string[]): Promise<Captured> =>
-    capture(toolchain.pulumi, [...words, "--non-interactive"], { cwd: folder, env });
+  const plain = await plainPulumi(folder, folder, { PULUMI_ENABLE_STREAMING_JSON_PREVIEW: "false" });
+  const pulumi = (...words: string[]): Promise<Captured> => plain([...words, "--non-interactive"]);
   const succeed = async (...words: string[]): Promise<string> => wordsOf(await pulumi(...words));
   await succeed("stack", "init", STACK);
   const [, salt] = /^encryptionsalt: (.*)$/m.exec(readFileSync(join(folder, `Pulumi.${STACK}.yaml`), "utf8")) ?? [];

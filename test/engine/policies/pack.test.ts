@@ -1,34 +1,24 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { capture, type Captured } from "../../../cli/capture.ts";
+import type { Captured } from "../../../cli/capture.ts";
 import { RULES } from "../../../policies/rules/index.ts";
-import { ensureToolchain } from "../../../toolchain/index.ts";
 import { corpus, stateOf, type Entry } from "../../policies/corpus/corpus.ts";
 import type { Plain } from "../../policies/table.ts";
 import { checkout, type Checkout } from "../../support/checkout.ts";
 import { FROZEN_SITE_FILE } from "../../support/mocks.ts";
+import { plainPulumi } from "../../support/plainPulumi.ts";
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
 
 let folder: string;
-let pulumi: (words: string[], env?: Record<string, string>) => Promise<Captured>;
+let pulumi: Awaited<ReturnType<typeof plainPulumi>>;
 
 beforeAll(async () => {
-  const toolchain = await ensureToolchain();
   folder = mkdtempSync(join(tmpdir(), "twisterlab-edge-policies-"));
-  const env = {
-    ...process.env,
-    PATH: [dirname(toolchain.pulumi), join(PROJECT, "node_modules/.bin"), process.env["PATH"]].join(delimiter),
-    PULUMI_BACKEND_URL: pathToFileURL(folder).href,
-    PULUMI_CONFIG_PASSPHRASE: "a passphrase for a test",
-    PULUMI_SKIP_UPDATE_CHECK: "true",
-    NO_COLOR: "1",
-    PULUMI_OPTION_CONFIG_FILE: join(PROJECT, FROZEN_SITE_FILE),
-  };
-  pulumi = (words, more = {}) => capture(toolchain.pulumi, words, { cwd: PROJECT, env: { ...env, ...more } });
+  const site = { PULUMI_OPTION_CONFIG_FILE: join(PROJECT, FROZEN_SITE_FILE) };
+  pulumi = await plainPulumi(folder, PROJECT, { NO_COLOR: "1", ...site });
 });
 
 afterAll(() => {
