@@ -54,6 +54,11 @@ export function apiServerNode({ address, port }: { address: string; port: number
   return { kind: "node", name: "api-server", cidr: hostCidr(address), ports: [{ protocol: "TCP", port }] };
 }
 
+/** Where the API server of a site itself listens. */
+export function apiServerOf(site: { host: { address: string }; cluster: { apiServer: string } }) {
+  return { address: site.host.address, port: Number(new URL(site.cluster.apiServer).port || 443) };
+}
+
 /** The network that has this one address in it. */
 export function hostCidr(address: string): string {
   return `${address}/${address.includes(":") ? 128 : 32}`;
