@@ -1,5 +1,5 @@
 // What must hold between the flow table (phase 4) and the rest of a site.
-import { ANY, type Labels, nameOf, type Pods, portName } from "../cluster/network/flows.ts";
+import { nameOf, portName, takes } from "../cluster/network/flows.ts";
 import { endpointOf, namespacesOf, podsOfSite, portsOf, WORDS } from "../cluster/network/table.ts";
 import { nearest } from "./faults.ts";
 import { fault, type Rule, type Told } from "./rule.ts";
@@ -120,12 +120,4 @@ function* endsOf({ phase4 }: Told) {
 
 function sidesOf(name: string): readonly ("from" | "to")[] {
   return name in WORDS ? WORDS[name as keyof typeof WORDS] : ["from", "to"];
-}
-
-/** Whether pods that carry `labels` are taken by a selector of `wanted`. */
-function takes(wanted: Labels, labels: Pods["labels"]): boolean {
-  return Object.entries(wanted).every(([key, value]) => {
-    const carried = labels[key];
-    return carried !== undefined && (value === ANY || carried === ANY || carried === value);
-  });
 }

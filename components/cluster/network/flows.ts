@@ -84,3 +84,11 @@ export function covers(endpoint: Endpoint, pods: Pods): boolean {
   }
   return endpoint.kind === "pods" && nameOf(endpoint) === nameOf(pods);
 }
+
+/** Whether a selector of these labels takes pods that carry others. */
+export function takes(wanted: Labels, carried: Labels): boolean {
+  return Object.entries(wanted).every(([key, value]) => {
+    const there = carried[key];
+    return there !== undefined && (value === ANY || there === ANY || there === value);
+  });
+}

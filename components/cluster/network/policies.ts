@@ -40,19 +40,25 @@ export const DEFAULT_DENY = "default-deny";
 const BOTH = ["Ingress", "Egress"];
 
 /**
- * The policies of a namespace that is closed: one for each pods of it that a flow begins or ends at, and at last the one that
- * refuses the rest.
+ * The policies of a namespace that is closed: one for each of its pods that are known, with what the flows allow them, and at
+ * last the one that refuses the rest.
  * @param pods all that are known.
  */
 export function closedNamespace(namespace: string, flows: readonly Flow[], pods: readonly Pods[]): Policy[] {
   const meant = pods
     .filter((each) => each.namespace === namespace && !each.ownPolicy)
-    .filter((each) => flows.some(({ from, to }) => [...from, to].some((end) => covers(end, each))))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   return [
     ...meant.map((each) => ({ name: `allow-${each.name}`, namespace, spec: policyOf(each, flows) })),
     { name: DEFAULT_DENY, namespace, spec: { podSelector: {}, policyTypes: BOTH } },
   ];
+}
+
+/** The policies that this program's jobs have, which are made together with them. */
+export function jobPolicies(flows: readonly Flow[], pods: readonly Pods[]): Policy[] {
+  return pods
+    .filter(({ ownPolicy }) => ownPolicy)
+    .map((job) => ({ name: job.name, namespace: job.namespace, spec: policyOf(job, flows) }));
 }
 
 /** What pods may reach, and be reached by: all flows that begin or end at them, and nothing else. */
