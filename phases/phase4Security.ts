@@ -2,7 +2,6 @@ import * as pulumi from "@pulumi/pulumi";
 import { NetworkPolicies } from "../components/cluster/networkPolicies.ts";
 import { Rollout } from "../components/cluster/network/rollout.ts";
 import { NetworkPlan } from "../components/cluster/network/plan.ts";
-import type { Connection } from "../components/cluster/network/connectivity.ts";
 import type { Settings } from "../components/settings/index.ts";
 import { withSite, type PhaseOutputs } from "./preparation.ts";
 
@@ -14,7 +13,7 @@ export function buildPhase4(settings: Settings): Promise<PhaseOutputs> {
   return withSite(settings, async (_, cluster, kept) => {
     const stack = pulumi.getStack();
     const rollout = new Rollout(cluster.api, stack, settings.phase4.watch.seconds);
-    const plan = new NetworkPlan(settings, stack, (await kept("connectivity")) as Connection[] | undefined);
+    const plan = new NetworkPlan(settings, stack, (await kept("connectivity")) as Record<string, string> | undefined);
     cluster.examinedBy({
       examine: async (api) => {
         const live = await plan.read(api);

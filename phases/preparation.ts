@@ -132,7 +132,7 @@ export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
 /** Reads this stack's own last outputs, which Pulumi lets every stack read of every other. */
 function keptOutputs(): KeptOutputs {
   const own = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`);
-  return async (name) => (await own.getOutputDetails(name)).value;
+  return async (name): Promise<unknown> => (await own.getOutputDetails(name)).value;
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */

@@ -58,3 +58,29 @@ export function matrix(before: readonly Connection[] | undefined, after: readonl
       : `\nBesides these, ${closed.length} pairs could reach each other on every port before, and cannot any more.`;
   return `${table.toString()}${besides}`;
 }
+
+/** Connections by whom they lead to, for a stack to keep: `monitoring/prometheus: 8001; harbor/trivy, harbor/exporter: 8080`. */
+export function kept(connections: readonly Connection[]): Record<string, string> {
+  const byTarget = Map.groupBy(connections, ({ to }) => to);
+  return Object.fromEntries(
+    [...byTarget]
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([to, all]) => {
+        const byPorts = Map.groupBy(all, ({ ports }) => ports);
+        return [
+          to,
+          [...byPorts].map(([ports, same]) => `${same.map(({ from }) => from).join(", ")}: ${ports}`).join("; "),
+        ];
+      }),
+  );
+}
+
+/** What `kept` has written. */
+export function readKept(written: Readonly<Record<string, string>>): Connection[] {
+  return Object.entries(written).flatMap(([to, text]) =>
+    text.split("; ").flatMap((part) => {
+      const [from = "", ports = ""] = part.split(": ");
+      return from.split(", ").map((each) => ({ from: each, to, ports }));
+    }),
+  );
+}

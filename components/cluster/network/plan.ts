@@ -4,7 +4,7 @@ import { connectivity, type Connection, endsOf, type MeasuredConnection, type Su
 import { findings } from "./findings.ts";
 import { nameOf } from "./flows.ts";
 import { type LiveNetwork, readNetwork } from "./live.ts";
-import { matrix } from "./matrix.ts";
+import { kept, matrix, readKept } from "./matrix.ts";
 import { closedNamespace, jobPolicies, type Policy } from "./policies.ts";
 import { type FlowTable, flowTable, type Told } from "./table.ts";
 
@@ -18,11 +18,11 @@ export class NetworkPlan {
   readonly #table: FlowTable;
   #live: LiveNetwork | undefined;
 
-  /** @param kept what the stack's last `up` left, for a preview that cannot ask the cluster. */
-  constructor(told: Told, stack: string, kept: readonly Connection[] | undefined) {
+  /** @param left `after` of the stack's last `up`, for a preview that cannot ask the cluster. */
+  constructor(told: Told, stack: string, left: Readonly<Record<string, string>> | undefined) {
     this.#told = told;
     this.#stack = stack;
-    this.#kept = kept;
+    this.#kept = left === undefined ? undefined : readKept(left);
     this.#table = flowTable(told);
     const { flows, pods, namespaces } = this.#table;
     this.namespaces = namespaces.map((namespace) => ({ namespace, policies: closedNamespace(namespace, flows, pods) }));
@@ -42,8 +42,8 @@ export class NetworkPlan {
   }
 
   /** Who may reach whom afterwards, for the stack to keep. */
-  get after(): Connection[] {
-    return this.#afterwards().map(({ from, to, ports }) => ({ from, to, ports }));
+  get after(): Record<string, string> {
+    return kept(this.#afterwards());
   }
 
   /** The connectivity before and after, for the preview. */
@@ -56,7 +56,7 @@ export class NetworkPlan {
         : "before as the cluster has it";
     const parts = [
       `Who may reach whom, ${source}. The machine always reaches its own pods.`,
-      matrix(this.#before(), this.after),
+      matrix(this.#before(), this.#afterwards()),
     ];
     const unknown = this.#unknownAddresses();
     if (unknown.length > 0) {

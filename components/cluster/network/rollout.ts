@@ -131,13 +131,8 @@ async function restore(
   for (const { object } of before) {
     const { name = "", namespace = "", labels = {}, annotations = {} } = object.metadata ?? {};
     // As this program applies it, so that every field goes back to what it was.
-    await api.patch(
-      { ...object, metadata: { name, namespace, labels, annotations } },
-      undefined,
-      undefined,
-      MANAGER,
-      true,
-      PatchStrategy.ServerSideApply,
-    );
+    const metadata: object = { name, namespace, labels, annotations };
+    const applied: object = { ...object, metadata };
+    await api.patch(applied, undefined, undefined, MANAGER, true, PatchStrategy.ServerSideApply);
   }
 }

@@ -29,14 +29,14 @@ describe("phase 4 of EdgeServer", () => {
   test("closes one namespace after the other, and refuses in each when everything is allowed that is to be", async () => {
     const { resources } = await build();
     const before = (name: string) => resources.find((resource) => resource.name === name)?.dependsOn ?? [];
-    expect(before("network-twisterlab-dev-allow-redis")).toEqual(["network-default-default-deny"]);
+    // A component is registered after what it depends on, and its own policies after it.
+    expect(before("network-twisterlab-dev")).toEqual(["network-default-default-deny"]);
+    expect(before("network-monitoring")).toContain("network-twisterlab-dev-default-deny");
     expect(before("network-twisterlab-dev-default-deny")).toEqual([
-      "network-default-default-deny",
       "network-twisterlab-dev-allow-mcp-unified",
       "network-twisterlab-dev-allow-postgres",
       "network-twisterlab-dev-allow-redis",
     ]);
-    expect(before("network-monitoring-allow-grafana")).toContain("network-twisterlab-dev-default-deny");
   });
 
   test("leaves a namespace open that the list does not have", async () => {
@@ -65,14 +65,15 @@ describe("phase 4 of EdgeServer", () => {
   });
 
   test("compares with what its last up has left while the cluster cannot be asked", async () => {
-    const left = [{ from: "twisterlab/mcp-unified", to: "twisterlab/redis", ports: "6379" }];
+    const left = { "twisterlab/redis": "twisterlab/mcp-unified, twisterlab/grafana: 6379; internet: 53, 53/UDP" };
     const { messages, result } = await build({}, { outputs: { connectivity: left } });
     expect(messages[0]?.text).toContain("before as the last `up` left it");
-    expect(messages[0]?.text).toMatch(/twisterlab\/mcp-unified +│ twisterlab\/redis +│ 6379 +│ nothing/);
-    expect(result?.["connectivity"]).toContainEqual({
-      from: "twisterlab/twisterlab-api",
-      to: "twisterlab/redis",
-      ports: "6379",
+    expect(messages[0]?.text).toMatch(
+      /twisterlab\/grafana, twisterlab\/mcp-unified +│ twisterlab\/redis +│ 6379 +│ nothing/,
+    );
+    expect(messages[0]?.text).toMatch(/internet +│ twisterlab\/redis +│ 53, 53\/UDP +│ nothing/);
+    expect(result?.["connectivity"]).toMatchObject({
+      "twisterlab/twisterlab-api": "twisterlab/mcp-unified, kube-system/traefik: 8000",
     });
   });
 });
