@@ -16,8 +16,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { renderBackupCopySettings, type BackupCopySettings } from "../../components/host/render/backupCopy.ts";
 import { renderParameters, type Parameters } from "../../components/host/render/parameters.ts";
-import { compile } from "../../toolchain/goBuild.ts";
-import { ensureBuilt } from "../support/buildCache.ts";
+import { ensureProgram } from "../support/goProgram.ts";
 import { EVERY_COMMAND, fileInput, scratchHost, type Done, type ScratchHost } from "../support/hostScripts.ts";
 import { generateKey, startSshServer, waitFor, type SshServer } from "../support/sshServer.ts";
 
@@ -876,26 +875,13 @@ describe("a copy in a bucket", () => {
 
   startsFrom(async () => {
     const source = join(import.meta.dirname, "s3");
-    const built = await ensureBuilt({
-      name: "test-s3",
-      what: "an S3 server for tests",
-      source,
-      inputs: ["*"],
-      prepare: () => undefined,
-      steps: [
-        [
-          "s3",
-          (folder, detail) =>
-            compile({ folder: source, package: ".", variables: {}, output: join(folder, "s3") }, detail),
-        ],
-      ],
-    });
+    const program = await ensureProgram({ name: "s3", what: "an S3 server for tests", source });
     const tls = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost"];
     const files = ["-keyout", host.at("tls.key"), "-out", host.at("tls.crt")];
     const more = ["-days", "2", "-addext", "subjectAltName=DNS:localhost"];
     execFileSync("openssl", ["req", "-x509", ...tls, ...files, ...more], { stdio: "ignore" });
     vi.stubEnv("SSL_CERT_FILE", host.at("tls.crt"));
-    server = spawn(join(built, "s3"), [host.at("tls.crt"), host.at("tls.key")], {
+    server = spawn(program, [host.at("tls.crt"), host.at("tls.key")], {
       env: { AWS_ACCESS_KEY_ID: ACCESS_KEY, AWS_SECRET_ACCESS_KEY: SECRET_KEY },
       stdio: ["pipe", "pipe", "ignore"],
     });

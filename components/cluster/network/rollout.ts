@@ -129,10 +129,11 @@ async function restore(
     await api.delete(object);
   }
   for (const { object } of before) {
-    const { name = "", namespace = "", labels = {}, annotations = {} } = object.metadata ?? {};
     // As this program applies it, so that every field goes back to what it was.
-    const metadata: object = { name, namespace, labels, annotations };
-    const applied: object = { ...object, metadata };
+    const applied = structuredClone(object);
+    delete applied.metadata?.managedFields;
+    delete applied.metadata?.resourceVersion;
+    delete applied.metadata?.uid;
     await api.patch(applied, undefined, undefined, MANAGER, true, PatchStrategy.ServerSideApply);
   }
 }
