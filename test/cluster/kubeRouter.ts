@@ -20,7 +20,10 @@ export async function enforcePolicies(cluster: Cluster): Promise<void> {
     ...["--kubeconfig=/etc/rancher/k3s/admin.kubeconfig", "--hostname-override=edgeserver"],
     "--service-cluster-ip-range=10.43.0.0/16",
   ];
-  const started = await cluster.run(`${program} ${words.join(" ")} > /run/kube-router.log 2>&1 &`);
+  // A refusal is an ICMP message, of which Linux sends a few a second: without a limit nobody waits for one in vain.
+  const unlimited =
+    "sysctl -q net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=1000000";
+  const started = await cluster.run(`${unlimited}; ${program} ${words.join(" ")} > /run/kube-router.log 2>&1 &`);
   if (started.code !== 0) {
     throw new Error(started.stderr);
   }

@@ -14,7 +14,7 @@ async def main():
     await asyncio.Event().wait()
 asyncio.run(main())`;
 
-/** Tries all of them at once, and prints those that answer. */
+/** Tries all of them, some at a time, and prints those that answer. What is refused says so at once; see kubeRouter.ts. */
 const CLIENT = `
 import asyncio, json, os, sys
 async def tcp(host, port):
@@ -26,14 +26,17 @@ async def udp(host, port):
     class Ask(asyncio.DatagramProtocol):
         def connection_made(self, transport): transport.sendto(b"a")
         def datagram_received(self, data, address): answer.done() or answer.set_result(None)
+        def error_received(self, error): answer.done() or answer.set_exception(error)
     await loop.create_datagram_endpoint(Ask, remote_addr=(host, port))
     await answer
+some = asyncio.Semaphore(40)
 async def attempt(host, port, protocol):
-    try:
-        await asyncio.wait_for({"TCP": tcp, "UDP": udp}[protocol](host, port), 4)
-        return [host, port, protocol]
-    except Exception:
-        return None
+    async with some:
+        try:
+            await asyncio.wait_for({"TCP": tcp, "UDP": udp}[protocol](host, port), 5)
+            return [host, port, protocol]
+        except Exception:
+            return None
 async def main():
     tried = await asyncio.gather(*[attempt(*each) for each in json.load(sys.stdin)])
     print(json.dumps([each for each in tried if each]))
@@ -74,30 +77,19 @@ export function standIn(pods: Pods, ports: readonly number[], container: object 
 export async function meet(kubeconfig: string, all: readonly Pods[], ports: readonly Port[]): Promise<string[]> {
   const addresses = await addressesOf(kubeconfig, all);
   const answered: string[] = [];
-  await Promise.all(
-    all.map(async (from) => {
-      const others = all.filter((to) => to !== from);
-      const targets = others.flatMap((to) =>
-        ports.map(({ port, protocol }) => [addresses.get(nameOf(to)) ?? "", port, protocol]),
-      );
-      const words = [
-        "--namespace",
-        from.namespace,
-        "exec",
-        "--stdin",
-        `deploy/${from.name}`,
-        "--",
-        "python3",
-        "-c",
-        CLIENT,
-      ];
-      const reached = JSON.parse(await kubectl(words, targets, kubeconfig)) as [string, number, Port["protocol"]][];
-      for (const [address, port, protocol] of reached) {
-        const to = others.find((each) => addresses.get(nameOf(each)) === address);
-        answered.push(`${nameOf(from)} -> ${to === undefined ? address : nameOf(to)}: ${portName({ port, protocol })}`);
-      }
-    }),
-  );
+  // One after the other: so many at once would not be answered in time, and look refused.
+  for (const from of all) {
+    const others = all.filter((to) => to !== from);
+    const targets = others.flatMap((to) =>
+      ports.map(({ port, protocol }) => [addresses.get(nameOf(to)) ?? "", port, protocol]),
+    );
+    const words = ["--namespace", from.namespace, "exec", "--stdin", `deploy/${from.name}`, "--"];
+    const said = await kubectl([...words, "python3", "-c", CLIENT], targets, kubeconfig);
+    for (const [address, port, protocol] of JSON.parse(said) as [string, number, Port["protocol"]][]) {
+      const to = others.find((each) => addresses.get(nameOf(each)) === address);
+      answered.push(`${nameOf(from)} -> ${to === undefined ? address : nameOf(to)}: ${portName({ port, protocol })}`);
+    }
+  }
   return answered.sort();
 }
 

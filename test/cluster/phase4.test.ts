@@ -142,7 +142,9 @@ describe("a cluster that is open", () => {
   test("is not changed by a preview, which says what is there and what the table does not have", async () => {
     const stdout = await run("preview");
     expect(stdout).toContain("before as the cluster has it");
-    expect(stdout).toMatch(/twisterlab\/redis-exporter, +│ twisterlab\/redis +│ everything +│ 6379/);
+    expect(stdout).toMatch(
+      /twisterlab\/redis-exporter, twisterlab\/twisterlab-api +│ twisterlab\/redis +│ everything +│ 6379/,
+    );
     expect(stdout).toContain(`${ILL} names the Service twisterlab/redis in its environment (SESSIONS)`);
     expect(stdout).toContain("NetworkPolicy twisterlab-dev/theirs is another's and stays");
     expect(stdout).not.toContain("s3cret");
