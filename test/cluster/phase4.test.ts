@@ -141,7 +141,7 @@ function readFlows() {
 describe("a cluster that is open", () => {
   test("is not changed by a preview, which says what is there and what the table does not have", async () => {
     const stdout = await run("preview");
-    expect(stdout).toContain("before as the cluster has it");
+    expect(stdout).toContain("Before: as the cluster has it");
     expect(stdout).toMatch(
       /twisterlab\/redis-exporter, twisterlab\/twisterlab-api +│ twisterlab\/redis +│ everything +│ 6379/,
     );

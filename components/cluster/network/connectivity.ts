@@ -1,3 +1,4 @@
+import { holds } from "../../../policies/support/labels.ts";
 import { contains, overlap } from "../../settings/values/address.ts";
 import {
   ANY,
@@ -136,20 +137,7 @@ function meets(peer: Peer, own: string, end: End, { podCidr, namespaceLabels = {
 export function selects({ matchLabels = {}, matchExpressions = [] }: Selector, labels: Labels): boolean {
   return (
     Object.entries(matchLabels).every(([key, value]) => labels[key] === value && value !== ANY) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        default:
-          // DoesNotExist is the fourth and last.
-          return value === undefined;
-      }
-    })
+    matchExpressions.every(({ key, operator, values = [] }) => holds(operator, labels[key], values))
   );
 }
 

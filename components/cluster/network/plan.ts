@@ -51,11 +51,11 @@ export class NetworkPlan {
     const source =
       this.#live === undefined
         ? this.#kept === undefined
-          ? "before nobody knows: the cluster was not read, and this stack was never applied"
-          : "before as the last `up` left it: the cluster was not read"
-        : "before as the cluster has it";
+          ? "not known: the cluster was not read, and this stack was never applied"
+          : "as the last `up` left it; the cluster was not read"
+        : "as the cluster has it";
     const parts = [
-      `Who may reach whom, ${source}. The machine always reaches its own pods.`,
+      `Who may reach whom. Before: ${source}. The machine always reaches its own pods.`,
       matrix(this.#before(), this.#afterwards()),
     ];
     const unknown = this.#unknownAddresses();

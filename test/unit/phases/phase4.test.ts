@@ -67,7 +67,7 @@ describe("phase 4 of EdgeServer", () => {
   test("compares with what its last up has left while the cluster cannot be asked", async () => {
     const left = { "twisterlab/redis": "twisterlab/mcp-unified, twisterlab/grafana: 6379; internet: 53, 53/UDP" };
     const { messages, result } = await build({}, { outputs: { connectivity: left } });
-    expect(messages[0]?.text).toContain("before as the last `up` left it");
+    expect(messages[0]?.text).toContain("Before: as the last `up` left it");
     expect(messages[0]?.text).toMatch(
       /twisterlab\/grafana, twisterlab\/mcp-unified +│ twisterlab\/redis +│ 6379 +│ nothing/,
     );
