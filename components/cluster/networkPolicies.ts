@@ -20,7 +20,8 @@ export class NetworkPolicies extends pulumi.ComponentResource {
     watch: pulumi.ResourceHook,
     opts?: pulumi.ComponentResourceOptions,
   ) {
-    super("twisterlab:cluster:NetworkPolicies", name, args, opts);
+    // The policies are its children: the state need not have them twice.
+    super("twisterlab:cluster:NetworkPolicies", name, { namespace: args.namespace }, opts);
     const allows = args.policies
       .filter((policy) => policy.name !== DEFAULT_DENY)
       .map((policy) => networkPolicy(`${name}-${policy.name}`, policy, { parent: this }));
