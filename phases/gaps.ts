@@ -44,7 +44,7 @@ export function findGaps(site: Site, phase: Phase, given: readonly SecretName[],
 }
 
 /** Whether a phase has objects on the cluster. */
-export function usesCluster({ phase0, phase1 }: Site, phase: Phase): boolean {
+export function usesCluster({ phase0, phase1, phase4 }: Site, phase: Phase): boolean {
   const { backups, podHygiene, mcpServices } = phase0;
   switch (phase) {
     case 0:
@@ -56,6 +56,8 @@ export function usesCluster({ phase0, phase1 }: Site, phase: Phase): boolean {
       );
     case 1:
       return phase1.harbor !== undefined;
+    case 4:
+      return phase4.namespaces.length > 0;
     default:
       return false;
   }

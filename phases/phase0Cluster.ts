@@ -3,8 +3,8 @@ import { backupScripts } from "../components/cluster/backupScripts.ts";
 import { BackupVolume } from "../components/cluster/backupVolume.ts";
 import type { Cluster } from "../components/cluster/cluster.ts";
 import { PostgresBackup, RedisBackup } from "../components/cluster/databaseBackup.ts";
-import type { DatabaseKind } from "../components/cluster/databaseJob.ts";
 import { McpService } from "../components/cluster/mcpService.ts";
+import { apiServerOf, type DatabaseKind } from "../components/cluster/network/jobs.ts";
 import { PodHygiene } from "../components/cluster/podHygiene.ts";
 import { RestoreDrill } from "../components/cluster/restoreDrill.ts";
 import { RevisionHistory } from "../components/cluster/revisionHistory.ts";
@@ -94,11 +94,6 @@ export function buildPhase0Cluster(
     );
   }
   return { backups: databases.length === 0 ? undefined : databases.map(({ kind }) => `${kind}-backup`) };
-}
-
-/** Where the API server itself listens. */
-function apiServerOf({ host, cluster }: Settings): { address: string; port: number } {
-  return { address: host.address, port: Number(new URL(cluster.apiServer).port || 443) };
 }
 
 /** What the site file says of a database; nothing when it is not backed up. */

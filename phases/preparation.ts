@@ -10,6 +10,7 @@ import {
   readObserverKey,
 } from "../components/host/connection.ts";
 import { Cluster } from "../components/cluster/cluster.ts";
+import { ClusterApi } from "../components/cluster/clusterApi.ts";
 import { serverOf } from "../components/cluster/kubeconfig.ts";
 import { Ownership, type ClusterLook } from "../components/cluster/ownership.ts";
 import type { EntryPointArgs } from "../components/host/entryPoint.ts";
@@ -24,6 +25,9 @@ import { writePlanFile } from "./planFile.ts";
 /** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
 export type PhaseOutputs = Record<string, unknown>;
 
+/** An output that this stack kept when it was last applied; undefined when it has none of that name. */
+export type KeptOutputs = (name: string) => Promise<unknown>;
+
 /**
  * What every phase does around its resources: observes the host and the cluster, says what is not known yet, refuses to
  * apply without what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
@@ -33,7 +37,7 @@ export type PhaseOutputs = Record<string, unknown>;
  */
 export async function withSite(
   settings: Settings,
-  build: (host: Host, cluster: Cluster) => PhaseOutputs | Promise<PhaseOutputs>,
+  build: (host: Host, cluster: Cluster, kept: KeptOutputs) => PhaseOutputs | Promise<PhaseOutputs>,
 ): Promise<PhaseOutputs> {
   const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
   const gaps = findGaps(settings, settings.phase, settings.givenSecrets, key);
@@ -58,20 +62,23 @@ export async function withSite(
     throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
   }
   const report = new PlanReport();
-  const keptRevisions = await revisionsOfStack();
+  const kept = keptOutputs();
+  const keptRevisions = ((await kept("revisions")) ?? {}) as Record<string, number>;
   // Items are carried out as soon as they are declared; none may be before the last one was looked at.
   const looked = Promise.withResolvers<undefined>();
   const connection = hostConnection(settings.host, key);
   const { identifier, takeOver } = settings.cluster;
   // The provider knows nobody's home folder.
   const kubeconfigFile = expandHome(settings.cluster.kubeconfigFile);
-  const ownership = new Ownership({
-    stack: pulumi.getStack(),
-    kubeconfigFile,
-    takeOver,
-    timeout: settings.safety.observeTimeout.seconds,
-  });
+  const api = new ClusterApi(kubeconfigFile, settings.safety.observeTimeout.seconds);
+  const ownership = new Ownership({ stack: pulumi.getStack(), api, takeOver });
   const server = serverOf(kubeconfigFile)?.origin;
+  const cluster = new Cluster(
+    { identifier, kubeconfigFile },
+    ownership,
+    applies ? looked.promise : Promise.resolve(),
+    api,
+  );
   const outputs = await build(
     {
       connection: applies ? pulumi.all([connection, looked.promise]).apply(([known]) => known) : connection,
@@ -81,15 +88,19 @@ export async function withSite(
       confirmWithin: Math.ceil(settings.safety.confirmWithin.seconds),
       report,
     },
-    new Cluster({ identifier, kubeconfigFile }, ownership, applies ? looked.promise : Promise.resolve()),
+    cluster,
+    kept,
   );
   const onCluster: ClusterLook = existsSync(kubeconfigFile)
-    ? await ownership.look()
+    ? await cluster.look()
     : { refusals: [], notes: [], blind: `there is no kubeconfig at ${kubeconfigFile}` };
   // The preview that an up begins with ends here too; one that is only looked at shows everything.
   const refusals = [report.refusals, list(onCluster.refusals)].filter((text) => text !== "").join("\n");
   if (refusals !== "" && (applies || settings.leaseOwner !== undefined)) {
     throw new pulumi.RunError(`nothing was applied, because of what is on ${settings.host.name}:\n${refusals}`);
+  }
+  if (applies && onCluster.blind !== undefined && cluster.needsLook) {
+    throw new pulumi.RunError(`nothing was applied: the cluster was not read: ${onCluster.blind}`);
   }
   if (applies && onCluster.blind !== undefined && ownership.declared) {
     // The disk that keeps K3s from starting may be what this run is to mend.
@@ -99,7 +110,9 @@ export async function withSite(
   }
   looked.resolve(undefined);
   if (!applies) {
-    void pulumi.log.info(describePlan(settings, observation, ownership.declared ? onCluster : undefined, report, gaps));
+    void pulumi.log.info(
+      describePlan(settings, observation, ownership.declared ? onCluster : undefined, report, gaps, cluster.page),
+    );
     if (settings.planFile !== undefined) {
       writePlanFile(settings.planFile, observation, report, onCluster, ownership.objects, server);
     }
@@ -116,14 +129,10 @@ export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
   return { address: host.address, port: host.ssh.port, ...(isKnown(host.machineId) ? { id: host.machineId } : {}) };
 }
 
-/**
- * The revisions that this stack kept when it was last applied: it reads its own last outputs, which Pulumi lets every
- * stack read of every other.
- */
-async function revisionsOfStack(): Promise<Record<string, number>> {
-  const own = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const kept = await new pulumi.StackReference(own).getOutputDetails("revisions");
-  return (kept.value ?? {}) as Record<string, number>;
+/** Reads this stack's own last outputs, which Pulumi lets every stack read of every other. */
+function keptOutputs(): KeptOutputs {
+  const own = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`);
+  return async (name): Promise<unknown> => (await own.getOutputDetails(name)).value;
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */
@@ -133,8 +142,16 @@ function describePlan(
   cluster: ClusterLook | undefined,
   report: PlanReport,
   gaps: Gap[],
+  page: string | undefined,
 ): string {
-  const parts = [`What phase ${settings.phase} wants of ${settings.host.name}, in this order:\n${report.toString()}`];
+  const wants =
+    report.items.length === 0 ? "nothing but objects on its cluster." : `in this order:\n${report.toString()}`;
+  const parts = [
+    `What phase ${settings.phase} wants of ${settings.host.name}${report.items.length === 0 ? ": " : ", "}${wants}`,
+  ];
+  if (page !== undefined) {
+    parts.push(page);
+  }
   if ("blind" in observation) {
     parts.push(`Host not read: ${observation.blind}. What it has now is not compared.`);
   } else {

@@ -1,8 +1,9 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseCronJob, type DatabaseKind } from "./databaseJob.ts";
-import { isolated } from "./isolation.ts";
+import { databaseCronJob } from "./databaseJob.ts";
 import { MANAGED_BY } from "./labels.ts";
+import { DATABASES, databaseJobs, type DatabaseKind } from "./network/jobs.ts";
+import { jobNetworkPolicy } from "./networkPolicy.ts";
 
 /** A value of an object that is there already, by its name. */
 export interface KeyOf {
@@ -34,9 +35,6 @@ export interface DatabaseBackupArgs {
 
 interface Kind {
   kind: DatabaseKind;
-  port: number;
-  /** Whether the server fetches what is restored from the pod that restores it. */
-  fetchesRestored: boolean;
   /** Environment of the script. */
   environment: (host: string, args: DatabaseBackupArgs) => kubernetes.types.input.core.v1.EnvVar[];
 }
@@ -61,7 +59,8 @@ class DatabaseBackup extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ) {
     super(type, name, { ...args, scripts: undefined }, opts);
-    const app = `${kind.kind}-backup`;
+    const { backup, restore, flows } = databaseJobs(kind.kind, { ...args, name: kind.kind });
+    const app = backup.name;
     const database = new kubernetes.core.v1.Service(
       `${name}-database`,
       {
@@ -72,24 +71,14 @@ class DatabaseBackup extends pulumi.ComponentResource {
           // A database that is down is no reason to be without its backup's objects, nor without what comes after them.
           annotations: { "pulumi.com/skipAwait": "true" },
         },
-        spec: { selector: { ...args.labels }, ports: [{ name: kind.kind, port: kind.port }] },
+        spec: { selector: { ...args.labels }, ports: [{ name: kind.kind, port: DATABASES[kind.kind].port }] },
       },
       { parent: this },
     );
-    const reaches = { labels: args.labels, port: kind.port };
-    isolated(`${name}-network`, { namespace: args.namespace, app, reaches }, { parent: this });
-    // For the pods that `npm run restore` makes of the job below.
-    isolated(
-      `${name}-restore-network`,
-      {
-        namespace: args.namespace,
-        app: `${kind.kind}-restore`,
-        reaches,
-        ...(kind.fetchesRestored ? { reachedBy: reaches } : {}),
-        podsMadeBy: "npm run restore",
-      },
-      { parent: this },
-    );
+    jobNetworkPolicy(`${name}-network`, backup, flows, { parent: this });
+    // For the pods that `npm run restore` makes of the job below: no object does, and one that selects nothing is refused.
+    const madeBy = { "twisterlab-edge/pods-made-by": "npm run restore" };
+    jobNetworkPolicy(`${name}-restore-network`, restore, flows, { parent: this }, madeBy);
     const source = { persistentVolumeClaim: { claimName: args.claim } };
     const job = databaseCronJob(
       name,
@@ -133,8 +122,6 @@ export class RedisBackup extends DatabaseBackup {
 
 const POSTGRES: Kind = {
   kind: "postgres",
-  port: 5432,
-  fetchesRestored: false,
   environment: (host, { user, password }) => [
     { name: "PGHOST", value: host },
     user === undefined ? { name: "PGUSER", value: "postgres" } : valueOf("PGUSER", user),
@@ -144,8 +131,6 @@ const POSTGRES: Kind = {
 
 const REDIS: Kind = {
   kind: "redis",
-  port: 6379,
-  fetchesRestored: true,
   environment: (host, { password }) => [
     { name: "HOST", value: host },
     ...(password === undefined ? [] : [valueOf("REDISCLI_AUTH", password)]),

@@ -2,10 +2,8 @@ import type * as kubernetes from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import { BACKUP_GROUP } from "../backupGroup.ts";
 import { runScript, scriptsVolume } from "./backupScripts.ts";
+import type { DatabaseKind } from "./network/jobs.ts";
 import { restrictedCronJob, type RestrictedJobArgs } from "./restrictedJob.ts";
-
-/** A database that is backed up. */
-export type DatabaseKind = "postgres" | "redis";
 
 /** User and group that the official images run their server as: https://github.com/docker-library, their Dockerfiles. */
 const USERS: Record<DatabaseKind, Record<"alpine" | "debian", { uid: number; gid: number }>> = {

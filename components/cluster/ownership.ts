@@ -1,8 +1,9 @@
 import type { KubernetesObject, KubernetesObjectApi } from "@kubernetes/client-node";
 import * as pulumi from "@pulumi/pulumi";
+import { type ClusterApi, reasonOf } from "./clusterApi.ts";
 
 /** Name that this program's fields are managed under. */
-const MANAGER = "twisterlab-edge";
+export const MANAGER = "twisterlab-edge";
 
 /** Annotation of everything that this program makes on a cluster: the stack that it belongs to. */
 export const STACK = "twisterlab-edge/stack";
@@ -11,12 +12,10 @@ export const STACK = "twisterlab-edge/stack";
 export interface OwnershipArgs {
   /** Stack that the objects are made by. */
   stack: string;
-  /** Path of the kubeconfig. */
-  kubeconfigFile: string;
+  /** The cluster. */
+  api: ClusterApi;
   /** Objects that may be taken over, `Deployment twisterlab/mcp-unified`. */
   takeOver: readonly string[];
-  /** Seconds for all the answers. */
-  timeout: number;
 }
 
 /** What a look at the cluster found. */
@@ -49,7 +48,6 @@ export class Ownership {
   readonly #args: OwnershipArgs;
   readonly #declared: Declared[] = [];
   readonly #patched: Declared[] = [];
-  #opened: Promise<KubernetesObjectApi> | undefined;
   #hook: pulumi.ResourceHook | undefined;
 
   constructor(args: OwnershipArgs) {
@@ -85,7 +83,7 @@ export class Ownership {
     };
     return {
       props: { ...props, metadata: { ...metadata, annotations } },
-      opts: { ...opts, hooks: { beforeCreate: [this.#hook] } },
+      opts: { ...opts, hooks: { ...opts.hooks, beforeCreate: [this.#hook, ...(opts.hooks?.beforeCreate ?? [])] } },
     };
   };
 
@@ -105,7 +103,7 @@ export class Ownership {
       return { refusals: [], notes: [] };
     }
     try {
-      const findings = await this.#inTime(this.#ask());
+      const findings = await this.#args.api.inTime(this.#ask());
       return {
         refusals: findings.flatMap((finding) => (finding && "refusal" in finding ? [finding.refusal] : [])),
         notes: findings.flatMap((finding) => (finding && "note" in finding ? [finding.note] : [])),
@@ -125,7 +123,7 @@ export class Ownership {
     const object = declared(apiVersion, kind, name, namespace);
     let finding: Finding;
     try {
-      finding = await this.#inTime(this.#find(object));
+      finding = await this.#args.api.inTime(this.#find(object));
     } catch (error) {
       throw new Error(`${objectName(object)} was not looked for, and so not made: ${reasonOf(error)}`, {
         cause: error,
@@ -135,31 +133,12 @@ export class Ownership {
       throw new Error(finding.refusal);
     }
     if (finding !== undefined) {
-      await manage(await this.#api(), object, finding.there);
+      await manage(await this.#args.api.open(), object, finding.there);
     }
   }
 
-  #api(): Promise<KubernetesObjectApi> {
-    this.#opened ??= open(this.#args.kubeconfigFile);
-    return this.#opened;
-  }
-
-  /** @throws Error when that takes longer than the cluster is given. */
-  async #inTime<T>(answer: Promise<T>): Promise<T> {
-    const { timeout } = this.#args;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer within ${timeout} s`));
-      }, timeout * 1000);
-    });
-    return Promise.race([answer, late]).finally(() => {
-      clearTimeout(timer);
-    });
-  }
-
   async #ask(): Promise<Finding[]> {
-    const api = await this.#api();
+    const api = await this.#args.api.open();
     const objects = this.#declared;
     const made = new Set(objects.map(objectName));
     const patched = this.#patched.filter((object) => !made.has(objectName(object)));
@@ -175,7 +154,7 @@ export class Ownership {
   }
 
   async #find(object: Declared): Promise<Finding> {
-    const there = await read(await this.#api(), object);
+    const there = await read(await this.#args.api.open(), object);
     const called = objectName(object);
     const owner = there?.metadata?.annotations?.[STACK];
     if (there === undefined || owner === this.#args.stack) {
@@ -202,14 +181,6 @@ function declared(apiVersion: string, kind: string, name: string, namespace: str
 /** As people call an object, and as the site file does: `Deployment twisterlab/mcp-unified`. */
 export function objectName({ kind, metadata: { name, namespace } }: Omit<Declared, "apiVersion">): string {
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
-}
-
-async function open(kubeconfigFile: string): Promise<KubernetesObjectApi> {
-  // Only here: a preview that cannot ask does not pay for loading the library.
-  const { KubeConfig, KubernetesObjectApi } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  config.loadFromFile(kubeconfigFile);
-  return KubernetesObjectApi.makeApiClient(config);
 }
 
 type Metadata = Record<"name" | "namespace" | "annotations", unknown>;
@@ -270,12 +241,4 @@ function union(one: Fields, other: Fields): Fields {
     (all, [field, inner]) => ({ ...all, [field]: union(all[field] ?? {}, inner) }),
     one,
   );
-}
-
-/** One line: the client's own words have the whole answer in them. */
-function reasonOf(error: unknown): string {
-  const { message = String(error), cause } = error as Partial<Error>;
-  const status = /"message":"((?:[^"\\]|\\.)*)"/.exec(message)?.[1];
-  const origin = cause instanceof Error ? cause.message : undefined;
-  return status ?? [message.split("\n")[0], origin].filter(Boolean).join(": ");
 }

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { BACKUP_GROUP } from "../backupGroup.ts";
-import { jobLabels, MANAGED_BY } from "./labels.ts";
+import { MANAGED_BY } from "./labels.ts";
+import { apiServerNode, HYGIENE, hygieneJob } from "./network/jobs.ts";
+import { jobNetworkPolicy } from "./networkPolicy.ts";
 import { restrictedCronJob } from "./restrictedJob.ts";
 
 export interface PodHygieneArgs {
@@ -30,7 +31,6 @@ export interface PodHygieneArgs {
   dryRun?: boolean;
 }
 
-const APP = "pod-hygiene";
 const SCRIPT = "podHygiene.py";
 
 /** Nobody in any image: it owns nothing but what it saves. Our choice. */
@@ -67,7 +67,7 @@ export class PodHygiene extends pulumi.ComponentResource {
       throw new Error(`${name} does not look at the namespace of ${elsewhere.join(", ")}: add it to its namespaces`);
     }
     const parent = { parent: this };
-    const metadata = { name: APP, namespace, labels: MANAGED_BY };
+    const metadata = { name: HYGIENE, namespace, labels: MANAGED_BY };
     const script = new kubernetes.core.v1.ConfigMap(
       `${name}-script`,
       { metadata, data: { [SCRIPT]: readFileSync(join(import.meta.dirname, "scripts", SCRIPT), "utf8") } },
@@ -80,44 +80,28 @@ export class PodHygiene extends pulumi.ComponentResource {
       parent,
     );
     const rights = namespaces.flatMap((each) => {
-      const there = { name: APP, namespace: each, labels: MANAGED_BY };
+      const there = { name: HYGIENE, namespace: each, labels: MANAGED_BY };
       return [
         new kubernetes.rbac.v1.Role(`${name}-role-${each}`, { metadata: there, rules: RULES }, parent),
         new kubernetes.rbac.v1.RoleBinding(
           `${name}-binding-${each}`,
           {
             metadata: there,
-            roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: APP },
-            subjects: [{ kind: "ServiceAccount", name: APP, namespace }],
+            roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: HYGIENE },
+            subjects: [{ kind: "ServiceAccount", name: HYGIENE, namespace }],
           },
           parent,
         ),
       ];
     });
-    const network = new kubernetes.networking.v1.NetworkPolicy(
-      `${name}-network`,
-      {
-        metadata,
-        spec: {
-          podSelector: { matchLabels: jobLabels(APP) },
-          policyTypes: ["Ingress", "Egress"],
-          // K3s asks its policies when the address of a service has become that of the server behind it. A pod is given the
-          // service's address as a variable, so it needs no name server.
-          egress: [
-            {
-              to: [{ ipBlock: { cidr: `${apiServer.address}/${isIPv6(apiServer.address) ? 128 : 32}` } }],
-              ports: [{ protocol: "TCP", port: apiServer.port }],
-            },
-          ],
-        },
-      },
-      parent,
-    );
+    // A pod is given the API's address as a variable, so it needs no name server.
+    const { job: pods, flows } = hygieneJob(namespace, apiServerNode(apiServer));
+    const network = jobNetworkPolicy(`${name}-network`, pods, flows, parent);
     const job = restrictedCronJob(
       name,
       {
         namespace,
-        app: APP,
+        app: HYGIENE,
         schedule: args.schedule,
         image: args.image,
         user: USER,
@@ -135,15 +119,15 @@ export class PodHygiene extends pulumi.ComponentResource {
           ...(args.dryRun === true ? { DRY_RUN: "1" } : {}),
         }).map(([variable, value]) => ({ name: variable, value })),
         volumes: [
-          { name: "script", mountPath: "/scripts", source: { configMap: { name: APP } }, readOnly: true },
+          { name: "script", mountPath: "/scripts", source: { configMap: { name: HYGIENE } }, readOnly: true },
           {
             name: "evidence",
             mountPath: "/evidence",
             source: { persistentVolumeClaim: { claimName: args.claim } },
-            subPath: APP,
+            subPath: HYGIENE,
           },
         ],
-        serviceAccount: APP,
+        serviceAccount: HYGIENE,
         deadline: DEADLINE,
         requests: { cpu: "20m", memory: "64Mi" },
         limits: { cpu: "500m", memory: "192Mi" },

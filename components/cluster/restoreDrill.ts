@@ -1,7 +1,8 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { databaseCronJob, type DatabaseKind } from "./databaseJob.ts";
-import { isolated } from "./isolation.ts";
+import { databaseCronJob } from "./databaseJob.ts";
+import { type DatabaseKind, jobPods } from "./network/jobs.ts";
+import { jobNetworkPolicy } from "./networkPolicy.ts";
 
 export interface RestoreDrillArgs {
   namespace: string;
@@ -30,7 +31,7 @@ export class RestoreDrill extends pulumi.ComponentResource {
   constructor(name: string, args: RestoreDrillArgs, opts?: pulumi.ComponentResourceOptions) {
     super("twisterlab:cluster:RestoreDrill", name, { ...args, scripts: undefined }, opts);
     const app = `${args.kind}-drill`;
-    isolated(`${name}-network`, { namespace: args.namespace, app }, { parent: this });
+    jobNetworkPolicy(`${name}-network`, jobPods(args.namespace, app), [], { parent: this });
     const source = { persistentVolumeClaim: { claimName: args.claim } };
     const job = databaseCronJob(
       name,

@@ -1,16 +1,14 @@
 // What must hold between settings: one small function a rule, each yielding what breaks it.
-import { type DeepReadonly, NotParsed } from "./draft.ts";
-import { type Fault, keyOf, nearest, show } from "./faults.ts";
+import { NotParsed } from "./draft.ts";
+import { type Fault, nearest } from "./faults.ts";
+import { flowRules } from "./flowRules.ts";
 import { OBSERVER } from "../host/paths.ts";
 import { isKnown } from "./schema/build.ts";
-import { project, type Sections } from "./schema/index.ts";
+import { fault, type Rule, type Told } from "./rule.ts";
 import { contains, overlap } from "./values/address.ts";
 import { imageSlug } from "./values/image.ts";
 import { diskHolding } from "./values/repository.ts";
 import { formatBytes } from "./values/size.ts";
-
-type Told = DeepReadonly<Sections>;
-type Rule = (told: Told, origin: { readonly site?: string | undefined }) => Iterable<Fault>;
 
 /** Every fault that the rules find; a rule that would need a faulty value is left out until that one is mended. */
 export function brokenRules(told: Told, origin: { readonly site?: string | undefined }): Fault[] {
@@ -70,6 +68,7 @@ const rules: readonly Rule[] = [
   poolIsFree,
   poolIsOutsideTheCluster,
   ingressHostsAreInTheDomain,
+  ...flowRules,
 ];
 
 function* siteIsNamedAsItsFile({ site }: Told, origin: { readonly site?: string | undefined }) {
@@ -585,10 +584,6 @@ function* ingressHostsAreInTheDomain({ site, phase3 }: Told) {
     const reason = `is not in the site's domain, \`site.domain\` ${site.domain}`;
     yield fault(["phase3", "ingressHosts", name], host, reason);
   }
-}
-
-function fault([section = "", ...path]: readonly (string | number)[], value: unknown, reason: string): Fault {
-  return { key: keyOf(`${project}:${section}`, path), value: show(value) ?? "", reason };
 }
 
 function noSuchDisk(path: readonly (string | number)[], name: string, disks: Told["disks"]): Fault {

@@ -22,7 +22,7 @@ export interface UnknownFact {
  * @param phase whose `up` is asked about; without it, a fact blocks if it blocks any phase.
  */
 export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
-  const { host, cluster, network, disks, policies, phase0, phase1 } = sections;
+  const { host, cluster, network, disks, policies, phase0, phase1, phase4 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
   const facts: (UnknownFact & { value: unknown })[] = [
     {
@@ -98,6 +98,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       howToFind: "comes with Harbor: `ca.crt` of the secret that its ingress serves",
       blocks: "nothing",
     },
+    ...(phase === undefined || phase === 4 ? usedAddresses(phase4) : []).map(([name, value]) => ({
+      value,
+      key: `phase4.addresses.${name}`,
+      what: `Network that the flow table calls ${name}`,
+      howToFind: "the comment beside it; one address ends with /32",
+      blocks: "up" as const,
+    })),
     {
       value: policies.timeZone,
       key: "policies.timeZone",
@@ -127,4 +134,12 @@ function writtenDisks({ storage, dataRoots }: Told["phase1"]): string[] {
   ];
 }
 
-type Told = DeepReadonly<Pick<Sections, "host" | "cluster" | "network" | "disks" | "phase0" | "phase1" | "policies">>;
+/** Those that a flow needs. */
+function usedAddresses({ addresses, flows }: Told["phase4"]) {
+  const named = flows.flatMap(({ from, to }) => [...from, ...to]);
+  return Object.entries(addresses).filter(([name]) => named.includes(name));
+}
+
+type Told = DeepReadonly<
+  Pick<Sections, "host" | "cluster" | "network" | "disks" | "phase0" | "phase1" | "phase4" | "policies">
+>;

@@ -41,12 +41,19 @@ export function selectsAll(selector: Field): boolean {
 }
 
 function fulfils(expression: Field, labels: Labels): boolean {
-  const value = labels[expression.at("key").text() ?? ""];
   const values = expression
     .at("values")
     .list()
     .map((each) => each.text());
-  const operator = expression.at("operator").text();
+  return holds(expression.at("operator").text(), labels[expression.at("key").text() ?? ""], values);
+}
+
+/** What an operator of a LabelSelector says of a label's value. */
+export function holds(
+  operator: string | undefined,
+  value: string | undefined,
+  values: readonly (string | undefined)[],
+): boolean {
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);

@@ -113,14 +113,21 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Runs kubectl on the shared cluster as a user who may do everything. @throws Error with what it complained of. */
-export async function kubectl(words: readonly string[], input?: object): Promise<string> {
-  return succeeded(await tryKubectl(words, input));
+/**
+ * Runs kubectl as a user who may do everything, on the shared cluster unless another's kubeconfig is given.
+ * @throws Error with what it complained of.
+ */
+export async function kubectl(words: readonly string[], input?: object, kubeconfig?: string): Promise<string> {
+  return succeeded(await tryKubectl(words, input, kubeconfig));
 }
 
 /** As `kubectl`, for what may fail; `input` is given as a manifest, with `-f -` among the words. */
-export function tryKubectl(words: readonly string[], input?: object): Promise<Captured> {
-  const { kubernetes, kubeconfig } = inject("cluster");
+export function tryKubectl(
+  words: readonly string[],
+  input?: object,
+  kubeconfig = inject("cluster").kubeconfig,
+): Promise<Captured> {
+  const { kubernetes } = inject("cluster");
   return capture(kubernetes, ["kubectl", "--kubeconfig", kubeconfig, ...words], {
     cwd: PROJECT,
     ...(input === undefined ? {} : { input: JSON.stringify(input) }),

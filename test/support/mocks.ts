@@ -99,16 +99,21 @@ export async function record<T>(program: Program, build: () => T | Promise<T>): 
  */
 export const FROZEN_SITE_FILE = "test/support/edgeServer.yaml";
 
-/** The configuration of a site file, as the engine hands it to the program; `change` edits it first. */
-export function siteConfig(
+/** The values of a site file by their keys; `change` edits them first. */
+export function siteValues(
   file = FROZEN_SITE_FILE,
   change: (config: Record<string, Record<string, unknown>>) => void = () => undefined,
-): Record<string, string> {
+): Record<string, Record<string, unknown>> {
   const { config } = parse(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8")) as {
     config: Record<string, Record<string, unknown>>;
   };
   change(config);
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, JSON.stringify(value)]));
+  return config;
+}
+
+/** The same, as the engine hands it to the program. */
+export function siteConfig(...words: Parameters<typeof siteValues>): Record<string, string> {
+  return Object.fromEntries(Object.entries(siteValues(...words)).map(([key, value]) => [key, JSON.stringify(value)]));
 }
 
 /** The value of an output, for assertions outside `apply`, where a failed one would go unseen. */

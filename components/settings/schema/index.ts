@@ -7,6 +7,7 @@ import { host, safety, site } from "./host.ts";
 import { phase0 } from "./phase0.ts";
 import { phase1 } from "./phase1.ts";
 import { phase3 } from "./phase3.ts";
+import { phase4 } from "./phase4.ts";
 import { policies } from "./policies.ts";
 
 /** The project's name, which Pulumi puts before each of its keys. */
@@ -25,6 +26,7 @@ export const sections = {
   phase0,
   phase1,
   phase3,
+  phase4,
   policies,
   secrets: secrets.default({}),
 };

@@ -39,6 +39,16 @@ export const labelValue = word("a label's value", ["twisterlab"], String.raw`[A-
   longest: 63,
 });
 
+/** A label's value, or `*` for any. */
+export const labelOrAny = word(
+  "a label's value, or `*`",
+  ["twisterlab", "*"],
+  String.raw`\*|${labelValue.pattern ?? ""}`,
+  {
+    longest: 63,
+  },
+);
+
 /** A Kubernetes object with its namespace, `twisterlab/builder`. */
 export const namespacedName = word("a namespace and a name", ["twisterlab/builder"], `${label}/${label}`);
 

@@ -1,3 +1,4 @@
+import { podsOfSite } from "../../../components/cluster/network/table.ts";
 import type { Field } from "../../support/field.ts";
 import { hasLabels, podsOfStack, selects, selectsAll, type LabelledPods } from "../../support/labels.ts";
 import { isKind, namespaceOf, type Resource } from "../../support/resource.ts";
@@ -13,16 +14,13 @@ export const selectorFindsPods: SiteRule = {
   reason: "a policy or a Service whose labels no pod carries protects and reaches nothing, and looks as if it did.",
   source:
     "kube-linter dangling-service and dangling-networkpolicy (off by default), kube-score; the seeds: app=redis matched no pod",
-  fix: "write the labels of a workload under `workloads`, or of a pod of the same stack; for pods that are made on demand, the annotation twisterlab-edge/pods-made-by.",
+  fix: "write the labels of a workload under `workloads`, of pods under `phase4.pods`, or of a pod of the same stack; for pods that are made on demand, the annotation twisterlab-edge/pods-made-by.",
   example: {
     refused: "podSelector: { matchLabels: { app: redis } }",
     accepted: "podSelector: { matchLabels: { app: twisterlab, component: cache } }",
   },
   *checkStack(stack, { site }) {
-    const declared = Object.entries(site.workloads).flatMap(([namespace, workloads]) =>
-      Object.values(workloads).map(({ labels }) => ({ namespace, labels })),
-    );
-    const pods = [...podsOfStack(stack), ...declared];
+    const pods = [...podsOfStack(stack), ...podsOfSite(site)];
     for (const at of stack) {
       if (!isKind(at, "Service", "NetworkPolicy", "PodDisruptionBudget")) continue;
       const madeBy = at.inputs.at("metadata", "annotations", MADE_BY);

@@ -154,6 +154,16 @@ describe("EdgeServer's own phases", { timeout: 300_000 }, () => {
     );
   });
 
+  test("pass: phase 4, on a machine that has seen neither the host nor the cluster", async () => {
+    const { code, stdout } = await edge.npm(["preview", "--", "4", "--policy-pack", "policies"]);
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(/\[mandatory\]|\[advisory\]|can't run policy/);
+    expect(stdout).toContain("Cluster not read: there is no kubeconfig");
+    expect(stdout).toContain("Who may reach whom. Before: not known");
+    expect(stdout).toMatch(/twisterlab\/redis-exporter, +│ twisterlab\/redis +│ not known +│ 6379/);
+    expect(stdout).toContain("phase4.addresses.upstream-dns");
+  });
+
   test("an exemption of the site file is listed, and one that is refused stops the preview", async () => {
     const extra = { "insecure-registries": ["192.168.0.30:8090"] };
     edge.edit([[["twisterlab-edge:phase1", "docker", "extra"], extra]]);

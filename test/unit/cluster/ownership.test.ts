@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ClusterApi } from "../../../components/cluster/clusterApi.ts";
 import { Ownership, STACK } from "../../../components/cluster/ownership.ts";
 import { record } from "../../support/mocks.ts";
 
@@ -80,7 +81,7 @@ function wanting(takeOver: string[] = [], timeout = 30, type = "kubernetes:batch
   };
   const context = { contexts: [{ name: "a", context: { cluster: "a", user: "a" } }], "current-context": "a" };
   writeFileSync(kubeconfigFile, JSON.stringify({ apiVersion: "v1", kind: "Config", ...entries, ...context }));
-  const ownership = new Ownership({ stack: "edge-phase-0", kubeconfigFile, takeOver, timeout });
+  const ownership = new Ownership({ stack: "edge-phase-0", api: new ClusterApi(kubeconfigFile, timeout), takeOver });
   declare(ownership, { name: "redis-drill", namespace: "twisterlab" }, type);
   return ownership;
 }
