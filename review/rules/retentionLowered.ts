@@ -1,4 +1,4 @@
-import { type Change, isAltered, kindOf } from "../plan.ts";
+import { type Change, isAltered } from "../plan.ts";
 import { containersOf } from "../pods.ts";
 import { worsened, fieldOf, finding, toNumber, undecided, type Finding, type Limit, type Rule } from "../rule.ts";
 import { shownReading } from "../values.ts";
@@ -32,7 +32,7 @@ const FIELDS: readonly { type: RegExp; limits: readonly Limit[] }[] = [
   },
 ];
 
-/** Environment variables of backup jobs that say the same, of ours and of the usual images. */
+/** Environment variables of jobs and servers that make backups, which say the same, of ours and of the usual images. */
 const VARIABLES = /^(RETENTION|EVIDENCE_RETENTION|BACKUP_KEEP_(MINS|DAYS|WEEKS|MONTHS)|KEEP_(DAYS|LAST))$/;
 
 export const retentionLowered: Rule = {
@@ -55,10 +55,10 @@ function paths(words: Omit<Limit, "path">, ...fields: string[]): Limit[] {
   return fields.map((path) => ({ path, ...words }));
 }
 
-/** Of jobs whose component does not say it in a field of its own. */
+/** Of workloads whose component does not say it in a field of its own. */
 function variables(change: Change): Finding[] {
   const inOurs = change.within.some((type) => FIELDS.some((each) => each.type.test(type)));
-  if (kindOf(change) !== "CronJob" || !isAltered(change) || inOurs) {
+  if (!isAltered(change) || inOurs) {
     return [];
   }
   const [before, after] = [containersOf(change, "old"), containersOf(change, "new")];

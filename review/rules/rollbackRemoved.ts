@@ -17,7 +17,7 @@ export const rollbackRemoved: Rule = {
         return [];
       }
       const both = bothAt(change, "delete");
-      if (both.old.is === "absent") {
+      if (both.old.is === "absent" || (both.old.is === "value" && both.old.value === "")) {
         return [];
       }
       if (both.old.is === "hidden" || both.new.is === "hidden") {
