@@ -104,14 +104,18 @@ function fewer(change: Change): Finding[] {
 
 /** A moment from which schedules are looked at: any, but always the same. A year has every kind of week and month. */
 const FROM = new Date("2026-01-01T00:00:00Z");
-/** Runs that are looked at: of a schedule that comes each minute, more than a day has; of any other, weeks and months. */
-const RUNS = 1500;
+/** Runs that are looked at: as many as tell of weeks and months; of a schedule that comes often, more than a day has. */
+const RUNS = { few: 60, many: 1500 };
+const MONTH = 32 * 24 * 3_600_000;
 
 /** Milliseconds between two runs at most; undefined of what is no schedule, or of one that is never due twice. */
 export function longestGap(schedule: string): number | undefined {
   try {
     const cron = new Cron(schedule, { paused: true, mode: "5-part", timezone: "UTC" });
-    const times = cron.nextRuns(RUNS, FROM).map((run) => run.getTime());
+    const next = (count: number): number[] => cron.nextRuns(count, FROM).map((run) => run.getTime());
+    const few = next(RUNS.few);
+    const isOften = few.length === RUNS.few && (few.at(-1) ?? 0) - FROM.getTime() < MONTH;
+    const times = isOften ? next(RUNS.many) : few;
     const gaps = times.slice(1).map((time, index) => time - (times[index] ?? time));
     return gaps.length === 0 ? undefined : Math.max(...gaps);
   } catch {
