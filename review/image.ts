@@ -21,14 +21,18 @@ export function parseImage(text: string): Image {
   };
 }
 
+/** Numbers from the major one down: 1, 33, 6. */
+export type Version = readonly [number, ...number[]];
+
 /** The numbers that a tag begins with: `16-alpine` is 16, `v1.33.6+k3s1` is 1, 33, 6. Undefined of a tag without. */
-export function versionOf(tag: string | undefined): readonly number[] | undefined {
+export function versionOf(tag: string | undefined): Version | undefined {
   const [numbers] = /^\d+(\.\d+)*/.exec(tag?.replace(/^v/i, "") ?? "") ?? [];
-  return numbers?.split(".").map(Number);
+  const [major, ...rest] = numbers?.split(".").map(Number) ?? [];
+  return major === undefined ? undefined : [major, ...rest];
 }
 
 /** Below 0: `one` is older. Only the numbers that both have count. */
-export function compareVersions(one: readonly number[], other: readonly number[]): number {
+export function compareVersions(one: Version, other: Version): number {
   const length = Math.min(one.length, other.length);
   for (let index = 0; index < length; index++) {
     const difference = (one[index] ?? 0) - (other[index] ?? 0);

@@ -103,6 +103,11 @@ export function isDeleted(change: Change): boolean {
   return isDestroyed(change) && !isReplaced(change);
 }
 
+/** Whether it is there before and after, and is not the same: what a rule that compares the two looks at. */
+export function isAltered(change: Change): boolean {
+  return change.old !== undefined && change.new !== undefined && !isDeleted(change) && !change.ops.has("same");
+}
+
 /** Whether anything happens to it. */
 export function isChanged({ ops }: Change): boolean {
   return [...ops].some((op) => op !== "same" && op !== "read");

@@ -10,6 +10,9 @@ const REPLACEMENTS = 3;
 /** Items in one plan that restart something: each is followed by its own check, and yet the second meets what the first left. */
 const RESTARTING = 1;
 
+/** Components whose items restart a service. */
+const HAS_RESTARTS = /^twisterlab:host:(HostFile|DataRoot)$/;
+
 export const changeBudget: Rule = {
   name: "change-budget",
   refuses: `more than ${REPLACEMENTS} replacements in one plan, or changes of more than ${RESTARTING} item that restart a service`,
@@ -37,33 +40,34 @@ export const changeBudget: Rule = {
 
 /** Services that are away while a host item is changed, or taken back. */
 export function restartsOf(change: Change, { items }: Pick<ChangePlan, "items">): readonly Restart[] {
-  if (!isChanged(change)) {
+  // The command of an item runs again, for what drifted on the host, while its component stays the same.
+  if (!isChanged(change) || !HAS_RESTARTS.test(isApply(change) ? (change.within.at(-1) ?? "") : change.type)) {
     return [];
   }
-  if (change.type === "twisterlab:host:DataRoot") {
-    return items.find(({ name }) => name === change.name)?.restarts ?? [dataRoot(change)];
-  }
-  if (change.type !== "twisterlab:host:HostFile" && !isAgain(change)) {
-    return [];
-  }
-  const reported = items.find(({ name }) => name === change.name.replace(/-apply$/, ""))?.restarts;
-  const activate = textAt((change.new ?? change.old)?.inputs, "activate");
-  const known = activate === undefined ? undefined : RESTARTS[activate];
-  return reported ?? (known === undefined ? [] : [known]);
+  return items.find(({ name }) => name === itemOf(change))?.restarts ?? takenBack(change);
 }
 
-/** A command that runs again for what drifted on the host, while its component stays the same. */
-function isAgain({ type, within, name }: Change): boolean {
-  return type === "command:remote:Command" && name.endsWith("-apply") && within.at(-1) === "twisterlab:host:HostFile";
+function isApply({ type, name }: Change): boolean {
+  return type === "command:remote:Command" && name.endsWith("-apply");
 }
 
-function dataRoot(change: Change): Restart {
-  const docker = textAt(change.old?.inputs, "path") === "/var/lib/docker";
-  return { service: docker ? "Docker" : "K3s", meanwhile: "stands still while its data goes back" };
+function itemOf({ name }: Change): string {
+  return name.replace(/-apply$/, "");
+}
+
+/** What restarts for an item that the program does not have any more: its component alone tells. */
+function takenBack({ type, old, new: next }: Change): Restart[] {
+  const inputs = (next ?? old)?.inputs;
+  if (type === "twisterlab:host:DataRoot") {
+    const docker = textAt(inputs, "path") === "/var/lib/docker";
+    return [{ service: docker ? "Docker" : "K3s", meanwhile: "stands still while its data goes back" }];
+  }
+  const restart = RESTARTS[textAt(inputs, "activate") ?? ""];
+  return restart === undefined ? [] : [restart];
 }
 
 function over({ stack, changes }: ChangePlan, found: readonly Change[], limit: number, what: string): Finding[] {
-  const names = [...new Set(found.map(({ name }) => name.replace(/-apply$/, "")))];
+  const names = [...new Set(found.map(itemOf))];
   const root = changes.find(({ type }) => type === "pulumi:pulumi:Stack")?.urn ?? stack;
   return names.length <= limit
     ? []

@@ -1,7 +1,7 @@
 import { isMapping } from "../../components/settings/draft.ts";
-import { type Change, isDeleted } from "../plan.ts";
+import { type Change, isAltered } from "../plan.ts";
 import { finding, undecided, type Finding, type Rule } from "../rule.ts";
-import { read, shown } from "../values.ts";
+import { read, shown, textAt } from "../values.ts";
 
 const PATH = "/etc/docker/daemon.json";
 
@@ -16,13 +16,11 @@ export const daemonJson: Rule = {
   example: { refused: "live-restore goes from true to false", accepted: "log-opts.max-file goes from 3 to 5" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
-      const { old, new: next } = change;
-      const path = read(next?.inputs ?? old?.inputs, "path");
-      const isOurs = change.type === "twisterlab:host:HostFile" && path.is === "value" && path.value === PATH;
-      if (!isOurs || old === undefined || next === undefined || isDeleted(change) || change.ops.has("same")) {
+      const isOurs = change.type === "twisterlab:host:HostFile" && textAt(change.new?.inputs, "path") === PATH;
+      if (!isOurs || !isAltered(change)) {
         return [];
       }
-      const [before, after] = [json(old.inputs), json(next.inputs)];
+      const [before, after] = [json(change.old?.inputs), json(change.new?.inputs)];
       return before === undefined || after === undefined
         ? [undecided(change, "content", "daemon.json changes something that Docker loses its data for")]
         : compare(change, before, after);

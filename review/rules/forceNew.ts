@@ -1,37 +1,21 @@
-import { type Change, isReplaced, kindOf } from "../plan.ts";
+import { bothAt, type Change, isReplaced, kindOf } from "../plan.ts";
 import { finding, fieldOf, type Rule } from "../rule.ts";
-import { bothAt } from "../plan.ts";
 
-/**
- * Fields that Kubernetes cannot change in place, by kind, and what is lost with the old object
- * (pulumi-kubernetes, provider/pkg/provider/diff and its force-new list).
- */
-const FORCE_NEW: Readonly<Record<string, { fields: RegExp; lost: string }>> = {
-  PersistentVolumeClaim: {
-    fields: /^spec\.(accessModes|selector|storageClassName|volumeName|volumeMode)/,
-    lost: "the claim's volume, and its data",
-  },
-  PersistentVolume: { fields: /^spec\.|^spec$/, lost: "the volume that claims are bound to" },
-  StatefulSet: {
-    fields: /^spec\.(podManagementPolicy|revisionHistoryLimit|selector|serviceName|volumeClaimTemplates)/,
-    lost: "its pods at once, and the claims that the new one does not take over",
-  },
-  Deployment: { fields: /^spec\.selector/, lost: "all its pods at once" },
-  DaemonSet: { fields: /^spec\.selector/, lost: "all its pods at once" },
-  Job: { fields: /^spec\./, lost: "the run of the job, and its log" },
-  Secret: {
-    fields: /^(type|data|stringData|immutable)/,
-    lost: "the secret, for as long as pods still want the old one",
-  },
-  ConfigMap: { fields: /^(data|binaryData|immutable)/, lost: "the file, for as long as pods still want the old one" },
-  Service: { fields: /^spec\.(clusterIP|type)/, lost: "its address: whoever has it in memory speaks to nobody" },
-  RoleBinding: { fields: /^(roleRef|subjects)/, lost: "the rights, between the old and the new one" },
-  ClusterRoleBinding: { fields: /^(roleRef|subjects)/, lost: "the rights, between the old and the new one" },
-  StorageClass: { fields: /^(parameters|provisioner)/, lost: "the class, for claims in between" },
+/** What is lost with the old object, by its kind, whichever field it is replaced for. */
+const LOST: Readonly<Record<string, string>> = {
+  PersistentVolumeClaim: "the claim's volume, and its data",
+  PersistentVolume: "the volume that claims are bound to",
+  StatefulSet: "its pods at once, and the claims that the new one does not take over",
+  Deployment: "all its pods at once",
+  DaemonSet: "all its pods at once",
+  Job: "the run of the job, and its log",
+  Secret: "the secret, for as long as pods still want the old one",
+  ConfigMap: "the file, for as long as pods still want the old one",
+  Service: "its address: whoever has it in memory speaks to nobody",
+  RoleBinding: "the rights, between the old and the new one",
+  ClusterRoleBinding: "the rights, between the old and the new one",
+  StorageClass: "the class, for claims in between",
 };
-
-/** A name or a namespace makes every object another one. */
-const IDENTITY = /^metadata\.(name|namespace)$|^(metadata|kind|apiVersion)$/;
 
 export const forceNew: Rule = {
   name: "force-new",
@@ -60,10 +44,7 @@ export const forceNew: Rule = {
 /** The fields that a Kubernetes object is replaced for, and what is lost with it. */
 export function lossOf(change: Change): { fields: readonly string[]; what: string } | undefined {
   const kind = kindOf(change);
-  if (kind === undefined || !isReplaced(change) || change.replacedFor.length === 0) {
-    return undefined;
-  }
-  const known = FORCE_NEW[kind];
-  const fits = change.replacedFor.some((field) => known?.fields.test(field) === true || IDENTITY.test(field));
-  return { fields: change.replacedFor, what: known !== undefined && fits ? known.lost : "the old object" };
+  return kind === undefined || !isReplaced(change) || change.replacedFor.length === 0
+    ? undefined
+    : { fields: change.replacedFor, what: LOST[kind] ?? "the old object" };
 }

@@ -2,7 +2,7 @@ import { type Change, type ChangePlan, called, isChanged, isDeleted, kindOf } fr
 import { inputsAt, podsOf, type When } from "../pods.ts";
 import { finding, undecided, type Finding, type Rule } from "../rule.ts";
 import { selects } from "../selectors.ts";
-import { hiddenIn, listAt, read, shown, textAt } from "../values.ts";
+import { hiddenIn, listAt, read, type Reading, shown, textAt } from "../values.ts";
 
 const DIRECTIONS = ["Ingress", "Egress"] as const;
 type Direction = (typeof DIRECTIONS)[number];
@@ -29,15 +29,21 @@ export const networkOpened: Rule = {
 function hidden(policy: Change): Finding[] {
   const specs = (["old", "new"] as const).map((when) => read(inputsAt(policy, when), "spec"));
   return isChanged(policy) &&
-    specs.some((spec) => spec.is === "hidden" || (spec.is === "value" && hiddenIn(spec.value)))
+    specs.some((spec) => spec.is === "hidden" || (spec.is === "value" && hiddenIn(spec.value) !== undefined))
     ? [undecided(policy, "spec", "the policy covers what it did")]
     : [];
+}
+
+/** A selector that is left out selects all pods, as one without labels does. */
+function selectorOf(inputs: unknown): Reading {
+  const selector = read(inputs, "spec.podSelector");
+  return selector.is === "absent" ? { is: "value", value: {} } : selector;
 }
 
 /** A policy for all pods of its namespace with no rule for a direction: what nobody allows is denied. */
 function isDefaultDeny(policy: Change, when: When, direction: Direction): boolean {
   const inputs = inputsAt(policy, when);
-  const selector = read(inputs, "spec.podSelector");
+  const selector = selectorOf(inputs);
   return (
     inputs !== undefined &&
     selector.is === "value" &&
@@ -63,7 +69,7 @@ function deniesLost(policy: Change, all: readonly Change[], plan: ChangePlan): F
       field: direction,
       old: "default-deny",
       new: "allowed",
-      why: `the namespace ${namespace ?? ""} has no default-deny for ${direction} any more`,
+      why: `the namespace ${namespace} has no default-deny for ${direction} any more`,
       wayOut: "leave it, and allow what is needed by a policy of its own",
     }),
   );
@@ -79,7 +85,7 @@ function uncovered(workload: Change, policies: readonly Change[]): Finding[] {
     const covering = (when: When, pods: typeof before): Change[] =>
       policies.filter((policy) => {
         const inputs = inputsAt(policy, when);
-        const selector = read(inputs, "spec.podSelector");
+        const selector = selectorOf(inputs);
         return (
           inputs !== undefined &&
           namespaceOf(policy, when) === pods.namespace &&
@@ -134,6 +140,6 @@ function covers(inputs: unknown, direction: Direction): boolean {
     : direction === "Ingress" || listAt(inputs, "spec.egress").length > 0;
 }
 
-function namespaceOf(change: Change, when: When): string | undefined {
-  return textAt(inputsAt(change, when), "metadata.namespace");
+function namespaceOf(change: Change, when: When): string {
+  return textAt(inputsAt(change, when), "metadata.namespace") ?? "default";
 }

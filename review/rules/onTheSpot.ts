@@ -23,13 +23,17 @@ export const onTheSpot: Rule = {
         wayOut: "see the sentence; the host is changed by hand, or the site file follows it",
         final: true as const,
       })),
-    ...cluster.refusals.map((refusal) => ({
-      resource: refusal.split(" ").slice(0, 2).join(" "),
-      called: refusal.split(" ").slice(0, 2).join(" "),
-      field: "cluster",
-      why: refusal,
-      wayOut: "see the sentence",
-      final: true as const,
-    })),
+    ...cluster.refusals.map((refusal) => {
+      // `CronJob twisterlab/redis-drill is there already, ...`
+      const resource = refusal.split(" ").slice(0, 2).join(" ");
+      return {
+        resource,
+        called: resource,
+        field: "cluster",
+        why: refusal,
+        wayOut: "see the sentence",
+        final: true as const,
+      };
+    }),
   ],
 };

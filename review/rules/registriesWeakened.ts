@@ -1,8 +1,8 @@
 import { parse } from "yaml";
 import { isMapping } from "../../components/settings/draft.ts";
-import { bothAt, type Change, isDeleted } from "../plan.ts";
+import { bothAt, type Change, isAltered } from "../plan.ts";
 import { fieldOf, finding, undecided, type Finding, type Rule } from "../rule.ts";
-import { listAt, read, shown, textAt } from "../values.ts";
+import { hiddenIn, listAt, read, shown, textAt } from "../values.ts";
 
 const PATH = "/etc/rancher/k3s/registries.yaml";
 
@@ -13,12 +13,8 @@ export const registriesWeakened: Rule = {
   reason: "whoever answers in the registry's place then gives the cluster its images, and nothing says so",
   source: "K3s: private registry configuration; the seeds' own registries.yaml; research C14",
   example: { refused: "insecure_skip_verify: true comes into registries.yaml", accepted: "ca_file comes in" },
-  check: ({ changes }) => changes.flatMap((change) => (isCompared(change) ? findings(change) : [])),
+  check: ({ changes }) => changes.flatMap((change) => (isAltered(change) ? findings(change) : [])),
 };
-
-function isCompared(change: Change): boolean {
-  return change.old !== undefined && change.new !== undefined && !isDeleted(change) && !change.ops.has("same");
-}
 
 function findings(change: Change): Finding[] {
   // The component has in clear what the file, as a secret, may not show.
@@ -53,7 +49,7 @@ function compare(change: Change, old: Registries, next: Registries): Finding[] {
     finding(change, { field, old: shown(before), new: shown(after), why, wayOut });
   const names = Object.keys(next.mirrors);
   return [
-    ...Object.keys(next.configs).flatMap((name) => {
+    ...Object.keys({ ...old.configs, ...next.configs }).flatMap((name) => {
       const [before, after] = [old.configs[name], next.configs[name]];
       const field = `configs.${name}.tls`;
       const [skipped, skips] = [before, after].map((config) => read(config, "tls.insecure_skip_verify"));
@@ -80,7 +76,15 @@ function compare(change: Change, old: Registries, next: Registries): Finding[] {
       const plain = (after ?? []).filter((url) => String(url).startsWith("http://") && before?.includes(url) !== true);
       return plain.length === 0
         ? []
-        : [report(`mirrors.${name}.endpoint`, before, after, "images come from there without TLS", "use https")];
+        : [
+            report(
+              `mirrors.${name}.endpoint`,
+              before,
+              after,
+              "images come from there without TLS",
+              "reach it by https",
+            ),
+          ];
     }),
     ...(names.includes("*") && !("*" in old.mirrors)
       ? [
@@ -89,7 +93,7 @@ function compare(change: Change, old: Registries, next: Registries): Finding[] {
             undefined,
             next.mirrors["*"],
             "every image of every name comes from there",
-            "name registries",
+            "name the registries that are meant",
           ),
         ]
       : []),
@@ -101,7 +105,7 @@ function compare(change: Change, old: Registries, next: Registries): Finding[] {
           old.mirrors[name],
           undefined,
           "its images come from the internet, or not at all",
-          "leave it",
+          "leave it, or name another one",
         ),
       ),
   ];
@@ -115,19 +119,18 @@ interface Registries {
 /** The file as a review may see it: the text without its secrets, as one text or by lines. */
 function yaml(inputs: unknown): Registries | undefined {
   const content = read(inputs, "content");
-  const lines = listAt(inputs, "content");
-  const text = lines.length > 0 ? lines.join("\n") : content.is === "value" ? String(content.value) : undefined;
-  if (text === undefined) {
+  if (content.is !== "value" || hiddenIn(content.value) !== undefined) {
     return undefined;
   }
   try {
-    const file: unknown = parse(text);
-    const part = (name: string): Record<string, unknown> => {
-      const inner = isMapping(file) ? file[name] : undefined;
-      return isMapping(inner) ? inner : {};
-    };
-    return isMapping(file) ? { mirrors: part("mirrors"), configs: part("configs") } : undefined;
+    // Without a line it is a file without registries.
+    const file: unknown = parse([content.value].flat().join("\n")) ?? {};
+    return isMapping(file) ? { mirrors: part(file["mirrors"]), configs: part(file["configs"]) } : undefined;
   } catch {
     return undefined;
   }
+}
+
+function part(value: unknown): Record<string, unknown> {
+  return isMapping(value) ? value : {};
 }

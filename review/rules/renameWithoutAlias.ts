@@ -2,6 +2,13 @@ import { type Change, called, isDeleted, kindOf } from "../plan.ts";
 import { finding, type Rule } from "../rule.ts";
 import { textAt } from "../values.ts";
 
+/** What tells a resource of the host from others of its type. */
+const IDENTITY: Readonly<Record<string, string>> = {
+  "twisterlab:host:HostFile": "path",
+  "twisterlab:host:DataRoot": "path",
+  "twisterlab:host:LogicalVolume": "logicalVolume",
+};
+
 export const renameWithoutAlias: Rule = {
   name: "rename-without-alias",
   refuses: "deleting something and making the same again under another name in the program",
@@ -39,8 +46,6 @@ function identityOf(change: Change, inputs: unknown): string | undefined {
     const name = textAt(inputs, "metadata.name");
     return name === undefined ? undefined : `${change.type} ${textAt(inputs, "metadata.namespace") ?? ""}/${name}`;
   }
-  const path = /^twisterlab:host:(HostFile|DataRoot)$/.test(change.type) ? textAt(inputs, "path") : undefined;
-  const volume = change.type === "twisterlab:host:LogicalVolume" ? textAt(inputs, "logicalVolume") : undefined;
-  const what = path ?? volume;
+  const what = textAt(inputs, IDENTITY[change.type] ?? "");
   return what === undefined ? undefined : `${change.type} ${what}`;
 }

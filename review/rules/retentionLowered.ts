@@ -1,6 +1,6 @@
-import { type Change, kindOf } from "../plan.ts";
+import { type Change, isAltered } from "../plan.ts";
 import { containersOf } from "../pods.ts";
-import { worsened, finding, toNumber, undecided, type Finding, type Limit, type Rule } from "../rule.ts";
+import { worsened, fieldOf, finding, toNumber, undecided, type Finding, type Limit, type Rule } from "../rule.ts";
 import { shownReading } from "../values.ts";
 
 const BACKUPS = { worse: "backups are kept for less time", wayOut: "leave it: what is removed is in no other place" };
@@ -9,7 +9,10 @@ const REVISIONS = { worse: "fewer old versions are kept to go back to", wayOut: 
 
 /** Fields that say how much of the past is kept, by the type of the component, or by the kind of the object. */
 const FIELDS: readonly { type: RegExp; limits: readonly Limit[] }[] = [
-  { type: /^twisterlab:(host:K3sBackup|cluster:(Postgres|Redis)Backup)$/, limits: [{ path: "retention", ...BACKUPS }] },
+  {
+    type: /^twisterlab:(host:K3sBackup|host:BackupCopy|cluster:(Postgres|Redis)Backup)$/,
+    limits: [{ path: "retention", ...BACKUPS }],
+  },
   { type: /^twisterlab:host:JournaldLimit$/, limits: paths(LOGS, "maxUse", "retention") },
   { type: /^twisterlab:host:LogRotation$/, limits: paths(LOGS, "rotate", "maxSize") },
   {
@@ -29,7 +32,7 @@ const FIELDS: readonly { type: RegExp; limits: readonly Limit[] }[] = [
   },
 ];
 
-/** Environment variables of backup jobs that say the same, of ours and of the usual images. */
+/** Environment variables of jobs and servers that make backups, which say the same, of ours and of the usual images. */
 const VARIABLES = /^(RETENTION|EVIDENCE_RETENTION|BACKUP_KEEP_(MINS|DAYS|WEEKS|MONTHS)|KEEP_(DAYS|LAST))$/;
 
 export const retentionLowered: Rule = {
@@ -52,35 +55,30 @@ function paths(words: Omit<Limit, "path">, ...fields: string[]): Limit[] {
   return fields.map((path) => ({ path, ...words }));
 }
 
-/** Of jobs whose component does not say it in a field of its own. */
+/** Of workloads whose component does not say it in a field of its own. */
 function variables(change: Change): Finding[] {
-  if (kindOf(change) !== "CronJob" || change.within.some((type) => FIELDS.some((each) => each.type.test(type)))) {
+  const inOurs = change.within.some((type) => FIELDS.some((each) => each.type.test(type)));
+  if (!isAltered(change) || inOurs) {
     return [];
   }
   const [before, after] = [containersOf(change, "old"), containersOf(change, "new")];
   return (before ?? []).flatMap(({ name, environment }) =>
     [...environment].flatMap(([variable, old]) => {
-      const next = after?.find((container) => container.name === name)?.environment.get(variable);
-      if (!VARIABLES.test(variable) || next === undefined || change.ops.has("same")) {
+      const container = after?.find((each) => each.name === name);
+      if (!VARIABLES.test(variable) || container === undefined) {
         return [];
       }
-      const path = `env.${variable}`;
+      const field = `env.${variable}`;
+      // Without the variable the image's own default counts, which nobody sees here.
+      const next = container.environment.get(variable) ?? { is: "absent" };
       const [was, will] = [toNumber(old), toNumber(next)];
-      if (was === undefined || will === undefined) {
-        return shownReading(old) === shownReading(next) && old.is === "value"
+      if (was === undefined || (will === undefined && next.is !== "absent")) {
+        return old.is === "value" && shownReading(old) === shownReading(next)
           ? []
-          : [undecided(change, path, BACKUPS.worse)];
+          : [undecided(change, field, BACKUPS.worse)];
       }
-      return will < was
-        ? [
-            finding(change, {
-              field: path,
-              old: String(was),
-              new: String(will),
-              why: BACKUPS.worse,
-              wayOut: BACKUPS.wayOut,
-            }),
-          ]
+      return will === undefined || will < was
+        ? [finding(change, { ...fieldOf(field, { old, new: next }), why: BACKUPS.worse, wayOut: BACKUPS.wayOut })]
         : [];
     }),
   );

@@ -16,15 +16,13 @@ export const rollbackAfterReplace: Rule = {
       if (both.old.is === "hidden") {
         return [undecided(change, "delete", "an undo runs after the replacement")];
       }
+      const cause = change.replacedFor[0] ?? "triggers";
       return both.old.is === "absent" || both.old.value === ""
         ? []
         : [
             finding(change, {
-              ...fieldOf(
-                change.replacedFor[0] ?? "triggers",
-                bothAt(change, change.replacedFor[0]?.replace(/\[.*$/, "") ?? "triggers"),
-              ),
-              why: `is replaced, and the undo of before (${both.old.is}) would run after the new command`,
+              ...fieldOf(cause, bothAt(change, cause.replace(/\[.*$/, ""))),
+              why: "is replaced, and the undo of before would run after the new command",
               wayOut: "take the `triggers` out: any other change runs `update`; a revision in its text does as well",
             }),
           ];

@@ -1,6 +1,6 @@
-import { bothAt, isDeleted } from "../plan.ts";
+import { bothAt, type Change, isAltered } from "../plan.ts";
 import { fieldOf, finding, undecided, type Rule } from "../rule.ts";
-import { shownReading } from "../values.ts";
+import { textAt } from "../values.ts";
 
 /** The parts of a command's text that only say how often it ran, or in whose name. */
 const COUNTERS = / --revision \d+| -- [0-9a-f]{64} \S+ \d+$/g;
@@ -13,11 +13,11 @@ export const rollbackRemoved: Rule = {
   example: { refused: "a command with delete loses it", accepted: "its create, update and delete change together" },
   check: ({ changes }) =>
     changes.flatMap((change) => {
-      if (!/^command:(remote|local):Command$/.test(change.type) || isDeleted(change) || change.ops.has("same")) {
+      if (!/^command:(remote|local):Command$/.test(change.type) || !isAltered(change)) {
         return [];
       }
       const both = bothAt(change, "delete");
-      if (change.old === undefined || change.new === undefined || both.old.is === "absent") {
+      if (both.old.is === "absent" || (both.old.is === "value" && both.old.value === "")) {
         return [];
       }
       if (both.old.is === "hidden" || both.new.is === "hidden") {
@@ -29,10 +29,7 @@ export const rollbackRemoved: Rule = {
           finding(change, { ...fieldOf("delete", both), why, wayOut: "keep the `delete`, or undo first and approve" }),
         ];
       }
-      const text = (path: string): string[] =>
-        Object.values(bothAt(change, path)).map((reading) => shownText(reading).replaceAll(COUNTERS, ""));
-      const same = (path: string): boolean => new Set(text(path)).size === 1;
-      return same("delete") || !same("create")
+      return !isAnother(change, "delete") || isAnother(change, "create")
         ? []
         : [
             finding(change, {
@@ -44,6 +41,8 @@ export const rollbackRemoved: Rule = {
     }),
 };
 
-function shownText(reading: Parameters<typeof shownReading>[0]): string {
-  return reading.is === "value" && typeof reading.value === "string" ? reading.value : shownReading(reading);
+/** Whether a text of the command is known to be another one, and not only for how often it ran. */
+function isAnother({ old, new: next }: Change, path: string): boolean {
+  const [before, after] = [old, next].map((state) => textAt(state?.inputs, path)?.replaceAll(COUNTERS, ""));
+  return before !== undefined && after !== undefined && before !== after;
 }

@@ -1,7 +1,7 @@
 import { Cron } from "croner";
-import { bothAt, type Change, isDeleted, kindOf } from "../plan.ts";
+import { bothAt, type Change, isAltered, isDeleted, kindOf } from "../plan.ts";
 import { worsened, fieldOf, finding, undecided, type Finding, type Rule } from "../rule.ts";
-import { listAt, read, shown } from "../values.ts";
+import { listAt } from "../values.ts";
 import { isBackupJob } from "./statefulDestroy.ts";
 
 /** Components that save data or prove that it can be had back, and what goes with them. */
@@ -10,6 +10,7 @@ const COMPONENTS: Readonly<Record<string, string>> = {
   "twisterlab:cluster:RedisBackup": "Redis is not saved any more",
   "twisterlab:cluster:RestoreDrill": "nobody tries any more whether its backups can be restored",
   "twisterlab:host:K3sBackup": "K3s' datastore and token are not saved any more",
+  "twisterlab:host:BackupCopy": "the backups are not copied to another place any more",
   "twisterlab:host:BackupLog": "nobody is told of a backup that fails, or is late",
 };
 
@@ -35,7 +36,7 @@ function removed(change: Change): Finding[] {
 function rarer(change: Change): Finding[] {
   const isJob = kindOf(change) === "CronJob" && isBackupJob(change);
   const isComponent = change.type in COMPONENTS;
-  if ((!isJob && !isComponent) || change.old === undefined || change.new === undefined || change.ops.has("same")) {
+  if ((!isJob && !isComponent) || !isAltered(change)) {
     return [];
   }
   const suspended = bothAt(change, "spec.suspend");
@@ -57,7 +58,7 @@ function rarer(change: Change): Finding[] {
   const path = isJob ? "spec.schedule" : "schedule";
   const schedule = bothAt(change, path);
   const inOurs = isJob && change.within.some((type) => type in COMPONENTS);
-  if (inOurs || schedule.old.is === "absent" || (schedule.old.is === "value" && same(schedule))) {
+  if (inOurs || schedule.old.is === "absent" || isSame(schedule)) {
     return stopped;
   }
   const [before, after] = [schedule.old, schedule.new].map((reading) =>
@@ -72,34 +73,31 @@ function rarer(change: Change): Finding[] {
     : stopped;
 }
 
-function same({ old, new: next }: ReturnType<typeof bothAt>): boolean {
+function isSame({ old, new: next }: ReturnType<typeof bothAt>): boolean {
   return old.is === "value" && next.is === "value" && old.value === next.value;
 }
 
-/** What the watch over the backups is told of, and after how long it is an error. */
+/** The databases that are copied or watched, and after how long something that is missing is an error. */
 function fewer(change: Change): Finding[] {
-  if (change.type !== "twisterlab:host:BackupLog" || change.old === undefined || change.new === undefined) {
-    return [];
-  }
-  const { old, new: next } = change;
-  if (isDeleted(change) || change.ops.has("same")) {
+  if (!/^twisterlab:host:Backup(Log|Copy)$/.test(change.type) || !isAltered(change)) {
     return [];
   }
   const lists = ["kinds", "drilled"].flatMap((path): Finding[] => {
-    if (read(next.inputs, path).is === "hidden" || read(old.inputs, path).is === "hidden") {
-      return [undecided(change, path, "every backup is still watched")];
+    const both = bothAt(change, path);
+    if (both.old.is === "hidden" || both.new.is === "hidden") {
+      return [undecided(change, path, "every backup is still looked after")];
     }
-    const gone = listAt(old.inputs, path).filter((kind) => !listAt(next.inputs, path).includes(kind));
-    const field = { field: path, old: shown(listAt(old.inputs, path)), new: shown(listAt(next.inputs, path)) };
-    const why = `${gone.join(", ")}: nobody is told any more when that backup fails or is missing`;
-    return gone.length === 0 ? [] : [finding(change, { ...field, why, wayOut: "leave it in the list" })];
+    const next = listAt(change.new?.inputs, path);
+    const gone = listAt(change.old?.inputs, path).filter((kind) => !next.includes(kind));
+    const why = `${gone.join(", ")}: nobody looks any more after that backup`;
+    return gone.length === 0 ? [] : [finding(change, { ...fieldOf(path, both), why, wayOut: "leave it in the list" })];
   });
   const late = { worse: "a backup that is missing is told later", wayOut: "leave it", ceiling: true as const };
   return [
     ...lists,
     ...worsened(
       change,
-      ["maxAge", "maxDrillAge"].map((path) => ({ path, ...late })),
+      ["maxAge", "maxDrillAge", "maxCopyAge"].map((path) => ({ path, ...late })),
     ),
   ];
 }
@@ -114,10 +112,11 @@ const MONTH = 32 * 24 * 3_600_000;
 export function longestGap(schedule: string): number | undefined {
   try {
     const cron = new Cron(schedule, { paused: true, mode: "5-part", timezone: "UTC" });
-    const few = cron.nextRuns(RUNS.few, FROM);
-    const reach = (few.at(-1)?.getTime() ?? 0) - FROM.getTime();
-    const runs = few.length === RUNS.few && reach < MONTH ? cron.nextRuns(RUNS.many, FROM) : few;
-    const gaps = runs.slice(1).map((run, index) => run.getTime() - (runs[index]?.getTime() ?? 0));
+    const next = (count: number): number[] => cron.nextRuns(count, FROM).map((run) => run.getTime());
+    const few = next(RUNS.few);
+    const isOften = few.length === RUNS.few && (few.at(-1) ?? 0) - FROM.getTime() < MONTH;
+    const times = isOften ? next(RUNS.many) : few;
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? time));
     return gaps.length === 0 ? undefined : Math.max(...gaps);
   } catch {
     return undefined;

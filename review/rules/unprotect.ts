@@ -1,4 +1,4 @@
-import { isDestroyed, isDeleted } from "../plan.ts";
+import { isDestroyed, isDeleted, isInternal } from "../plan.ts";
 import { finding, type Rule } from "../rule.ts";
 
 export const unprotect: Rule = {
@@ -11,7 +11,7 @@ export const unprotect: Rule = {
     accepted: "nothing loses protect; or the loss alone, in a plan of its own, approved",
   },
   check: ({ changes }) => {
-    const destroyed = changes.filter((change) => isDestroyed(change) && change.type !== "pulumi:pulumi:StackReference");
+    const destroyed = changes.filter((change) => isDestroyed(change) && !isInternal(change));
     return changes.flatMap((change) => {
       if (change.old?.protect !== true || (change.new?.protect === true && !isDestroyed(change))) {
         return [];

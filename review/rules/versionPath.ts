@@ -1,5 +1,5 @@
-import { compareVersions, parseImage, versionOf } from "../image.ts";
-import { bothAt, type Change, isDeleted, kindOf } from "../plan.ts";
+import { compareVersions, parseImage, type Version, versionOf } from "../image.ts";
+import { bothAt, type Change, isAltered, kindOf } from "../plan.ts";
 import { containersOf } from "../pods.ts";
 import { fieldOf, finding, undecided, type Finding, type Rule } from "../rule.ts";
 import type { Reading } from "../values.ts";
@@ -42,9 +42,6 @@ function images(change: Change): Finding[] {
 
 /** The containers of before that are still there, by their names. */
 export function pairs(change: Change): { name: string; old: Reading; new: Reading }[] {
-  if (isDeleted(change)) {
-    return [];
-  }
   const [before, after] = [containersOf(change, "old"), containersOf(change, "new")];
   return (before ?? []).flatMap(({ name, image }) => {
     const next = after?.find((container) => container.name === name);
@@ -55,7 +52,7 @@ export function pairs(change: Change): { name: string; old: Reading; new: Readin
 function charts(change: Change): Finding[] {
   const path = kindOf(change) === "HelmChart" ? "spec.version" : "version";
   const isChart = kindOf(change) === "HelmChart" || /^kubernetes:helm\.sh\/v[34]:(Release|Chart)$/.test(change.type);
-  if (!isChart || change.old === undefined || change.new === undefined || isDeleted(change) || change.ops.has("same")) {
+  if (!isChart || !isAltered(change)) {
     return [];
   }
   const both = bothAt(change, path);
@@ -68,13 +65,10 @@ function charts(change: Change): Finding[] {
 /** The version of K3s, where a component has it. */
 function k3s(change: Change): Finding[] {
   const path = "podSecurityVersion";
-  if (change.type !== "twisterlab:cluster:RegistryNamespace" || change.old === undefined || change.ops.has("same")) {
+  if (change.type !== "twisterlab:cluster:RegistryNamespace" || !isAltered(change)) {
     return [];
   }
   const both = bothAt(change, path);
-  if (change.new === undefined || isDeleted(change)) {
-    return [];
-  }
   const [was, will] = [numbersOf(both.old), numbersOf(both.new)];
   if (was === undefined || will === undefined) {
     return [undecided(change, path, "K3s goes from one minor version to the next")];
@@ -91,7 +85,7 @@ function k3s(change: Change): Finding[] {
     : judged(change, fieldOf(path, both), was, will, 1);
 }
 
-function numbersOf(reading: Reading): readonly number[] | undefined {
+function numbersOf(reading: Reading): Version | undefined {
   return reading.is === "value" ? versionOf(String(reading.value)) : undefined;
 }
 
@@ -99,15 +93,15 @@ function numbersOf(reading: Reading): readonly number[] | undefined {
 function judged(
   change: Change,
   field: ReturnType<typeof fieldOf>,
-  was: readonly number[],
-  will: readonly number[],
+  was: Version,
+  will: Version,
   majors: number,
 ): Finding[] {
   if (compareVersions(will, was) < 0) {
     const why = "an older version: it may not read what the newer one has written";
     return [finding(change, { ...field, why, wayOut: "go back by a restore of a backup from then" })];
   }
-  const up = (will[0] ?? 0) - (was[0] ?? 0);
+  const up = will[0] - was[0];
   if (up <= majors) {
     return [];
   }

@@ -1,8 +1,6 @@
-import { kindOf } from "../plan.ts";
-import { worsened, finding, undecided, type Rule } from "../rule.ts";
-import { bothAt } from "../plan.ts";
+import { bothAt, isAltered, kindOf } from "../plan.ts";
 import { bytes } from "../quantity.ts";
-import { fieldOf } from "../rule.ts";
+import { fieldOf, finding, undecided, worsened, type Rule } from "../rule.ts";
 
 export const volumeShrink: Rule = {
   name: "volume-shrink",
@@ -17,11 +15,11 @@ export const volumeShrink: Rule = {
         return worsened(change, [{ path: "size", worse: "the volume is to shrink", wayOut }]);
       }
       const path = "spec.resources.requests.storage";
-      if (kindOf(change) !== "PersistentVolumeClaim" || change.old === undefined || change.new === undefined) {
+      if (kindOf(change) !== "PersistentVolumeClaim" || !isAltered(change)) {
         return [];
       }
       const both = bothAt(change, path);
-      if (both.old.is === "absent" || change.ops.has("same")) {
+      if (both.old.is === "absent") {
         return [];
       }
       const [before, after] = [bytes(both.old), bytes(both.new)];

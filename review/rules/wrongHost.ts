@@ -1,4 +1,4 @@
-import { bothAt, type Change, type ChangePlan, isDeleted } from "../plan.ts";
+import { bothAt, type Change, type ChangePlan, isAltered } from "../plan.ts";
 import { fieldOf, finding, undecided, type Finding, type Rule } from "../rule.ts";
 import { read, shownReading } from "../values.ts";
 
@@ -17,10 +17,7 @@ export const wrongHost: Rule = {
 
 /** The machine stands in the arguments of the entry point; a connection is secret as a whole. */
 function machine(change: Change): Finding[] {
-  if (change.type !== "twisterlab:host:EntryPoint" || change.old === undefined || change.new === undefined) {
-    return [];
-  }
-  if (isDeleted(change) || change.ops.has("same")) {
+  if (change.type !== "twisterlab:host:EntryPoint" || !isAltered(change)) {
     return [];
   }
   return ["machine.address", "machine.id"].flatMap((path): Finding[] => {
@@ -44,7 +41,7 @@ function machine(change: Change): Finding[] {
 
 /** Of programs that do not say it elsewhere. */
 function commands(change: Change): Finding[] {
-  if (change.type !== "command:remote:Command" || isDeleted(change)) {
+  if (change.type !== "command:remote:Command") {
     return [];
   }
   if (change.differs.includes("connection.host")) {
@@ -63,7 +60,7 @@ function commands(change: Change): Finding[] {
 /** Where the kubeconfig leads to, as the last `up` left it among the outputs, and as it is now. */
 function cluster(change: Change, plan: ChangePlan): Finding[] {
   const wayOut = "see that the kubeconfig leads to the cluster that is meant";
-  if (change.type === "pulumi:providers:kubernetes" && change.old !== undefined && change.new !== undefined) {
+  if (change.type === "pulumi:providers:kubernetes" && isAltered(change)) {
     return ["clusterIdentifier", "context"].flatMap((path) => {
       const both = bothAt(change, path);
       return shownReading(both.old) === shownReading(both.new)

@@ -7,16 +7,13 @@ import type { ChangePlan } from "../../review/plan.ts";
 import type { Rule } from "../../review/rule.ts";
 import { RULES } from "../../review/rules/index.ts";
 import { mutate, report, type Score } from "../support/mutants.ts";
-import { BAD_CHANGES } from "./badChanges.ts";
-import { GOOD_CHANGES } from "./goodChanges.ts";
-import { HIDDEN_CHANGES } from "./hiddenChanges.ts";
-import { planOf, UNKNOWN } from "./plans.ts";
+import { BAD_CHANGES, GOOD_CHANGES, HIDDEN_CHANGES } from "./changes/index.ts";
+import { factsOf, planOf, UNKNOWN } from "./plans.ts";
 
 const FOLDER = resolve(import.meta.dirname, "../../review/rules");
 
 const PLANS: ChangePlan[] = [
-  ...BAD_CHANGES.map(({ steps, more }) => planOf(steps, more)),
-  ...GOOD_CHANGES.map(({ steps, outputs }) => planOf(steps, outputs === undefined ? {} : { outputs })),
+  ...[...BAD_CHANGES, ...GOOD_CHANGES].map(({ steps, more }) => planOf(steps, more)),
   ...HIDDEN_CHANGES.flatMap(({ steps }) => ["[secret]", UNKNOWN].map((value) => planOf(steps(value)))),
 ];
 
@@ -24,9 +21,7 @@ const PLANS: ChangePlan[] = [
 function answers({ check }: Rule): string {
   return PLANS.map((plan) => {
     try {
-      return check(plan)
-        .map(({ resource, field, undecided, final }) => [resource, field, undecided, final].join(" "))
-        .join();
+      return check(plan).map(factsOf).join();
     } catch (error) {
       return String(error);
     }

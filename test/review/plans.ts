@@ -1,5 +1,6 @@
 import { parseDigest } from "../../review/digest.ts";
 import { changesOf, type ChangePlan } from "../../review/plan.ts";
+import type { Finding } from "../../review/rule.ts";
 import { judge, type RuledFinding } from "../../review/rules/index.ts";
 
 /** Inputs of a resource. */
@@ -27,13 +28,14 @@ export interface Written {
 const STACK = "edge-phase-1";
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-const FIRST = ["core/v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "storage.k8s.io/v1", "helm.cattle.io/v1"];
-
 /** A type as Pulumi writes it. */
 export function pulumiType(type: string): string {
-  return FIRST.some((group) => type.startsWith(group)) || type.startsWith("apiextensions")
-    ? `kubernetes:${type}`
-    : type;
+  return type.includes("/") ? `kubernetes:${type}` : type;
+}
+
+/** Whether a provider has it; what is no resource of a provider is a component. */
+export function isCustom(type: string): boolean {
+  return !/^twisterlab:|^helm\.sh\/v\d:Chart$/.test(type);
 }
 
 export function urnOf({ type, name, within = [] }: Written): string {
@@ -73,7 +75,7 @@ function stepsOf(written: Written): { op: string }[] {
       : {
           [`${when}State`]: {
             urn,
-            custom: !pulumiType(written.type).startsWith("twisterlab:"),
+            custom: isCustom(written.type),
             type: pulumiType(written.type),
             inputs,
             ...(protect?.[when] === true ? { protect: true } : {}),
@@ -93,8 +95,11 @@ function stepsOf(written: Written): { op: string }[] {
   return [before, { op: "replace", ...both }, { op: "create-replacement", ...both }];
 }
 
+/** What a plan has beside its steps. */
+export type More = Partial<ChangePlan> & { outputs?: Inputs };
+
 /** A plan as the rules see it, from written steps that go through the JSON that the engine prints. */
-export function planOf(written: readonly Written[], more: Partial<ChangePlan> & { outputs?: Inputs } = {}): ChangePlan {
+export function planOf(written: readonly Written[], more: More = {}): ChangePlan {
   const { outputs, ...rest } = more;
   const steps = parseDigest(JSON.stringify(digestOf(written, outputs === undefined ? {} : { outputs })), "v3.250.0");
   return {
@@ -109,13 +114,31 @@ export function planOf(written: readonly Written[], more: Partial<ChangePlan> & 
 }
 
 /** What the rules find in it. */
-export function findingsOf(written: readonly Written[], more?: Parameters<typeof planOf>[1]): RuledFinding[] {
+export function findingsOf(written: readonly Written[], more?: More): RuledFinding[] {
   return judge(planOf(written, more));
 }
 
-/** The rules that object, each once. */
-export function rulesOf(written: readonly Written[], more?: Parameters<typeof planOf>[1]): string[] {
-  return [...new Set(findingsOf(written, more).map(({ rule }) => rule))];
+/** All of a finding but the words for people: what it is about, what it saw, and whether it can be approved. */
+export function factsOf({ resource, field, old, new: next, undecided, final }: Finding): string {
+  const what = [resource.split("::").slice(-2).join(" "), field, `${old ?? ""} -> ${next ?? ""}`];
+  return [...what, undecided === true ? "undecided" : "", final === true ? "final" : ""].filter(Boolean).join(" | ");
+}
+
+/** A change that no rule may object to. */
+export interface GoodChange {
+  name: string;
+  steps: Written[];
+  more?: More;
+}
+
+/** A change that must be refused, and the rules that must say so. */
+export interface BadChange extends GoodChange {
+  rules: string[];
+}
+
+/** A resource that is there before and after, and is not the same. */
+export function changed(type: string, old: Inputs, next: Inputs): Written {
+  return { type, name: "changed", old, new: next };
 }
 
 /** An object of Kubernetes. */

@@ -34,6 +34,8 @@ const METHODS: Readonly<Record<string, string>> = {
 };
 /** What a rule says of itself decides nothing. */
 const WORDS = ["name", "audience", "level", "reason", "source", "fix", "example", "what"];
+/** Nor does what it says to people of something that it found. */
+const SAID = ["why", "wayOut", "worse", "meanwhile", "called"];
 
 /** Every place in a text where one thing can be another. */
 function mutantsOf(source: ts.SourceFile): Mutant[] {
@@ -45,6 +47,8 @@ function mutantsOf(source: ts.SourceFile): Mutant[] {
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isTypeNode(node) || ts.isInterfaceDeclaration(node)) return;
     if (ts.isPropertyAssignment(node) && WORDS.includes(node.name.getText(source))) return;
+    if ((ts.isPropertyAssignment(node) || ts.isVariableDeclaration(node)) && SAID.includes(node.name.getText(source)))
+      return;
     if (ts.isBinaryExpression(node)) {
       const other = BINARY[node.operatorToken.kind];
       if (other !== undefined) add(node.operatorToken, other);
@@ -61,8 +65,9 @@ function mutantsOf(source: ts.SourceFile): Mutant[] {
     if (node.kind === ts.SyntaxKind.TrueKeyword) add(node, "false");
     if (node.kind === ts.SyntaxKind.FalseKeyword) add(node, "true");
     if (ts.isNumericLiteral(node)) add(node, `(${node.text} + 1)`);
-    // A text of three words or more is for people.
-    if (ts.isStringLiteral(node) && node.text !== "" && node.text.split(" ").length < 3) add(node, `"mutant"`);
+    // A text of three words or more is for people, and so is what lists are joined with.
+    if (ts.isStringLiteral(node) && node.text !== "" && node.text !== ", " && node.text.split(" ").length < 3)
+      add(node, `"mutant"`);
     if (ts.isRegularExpressionLiteral(node)) add(node, "/(?!)/");
     if (ts.isYieldExpression(node)) add(node, "undefined");
     if (ts.isArrayLiteralExpression(node) && node.elements.length > 0) add(node, "[]");

@@ -1,4 +1,4 @@
-import { cronJob, object, pods, type Inputs, type Written } from "./plans.ts";
+import { changed, cronJob, object, pods, type Inputs, type Written } from "../plans.ts";
 
 /** A change of which a rule needs a value that is secret, or not known yet. */
 export interface HiddenChange {
@@ -115,5 +115,15 @@ export const HIDDEN_CHANGES: HiddenChange[] = [
     { podSelector: { matchLabels: { a: "b" } } },
     "network-opened",
   ),
+  {
+    name: "a connection, of a command that no component tells the machine of",
+    rule: "wrong-host",
+    steps: (connection) => [
+      {
+        ...changed("command:remote:Command", { create: "a", connection }, { create: "a", connection }),
+        differs: ["connection"],
+      },
+    ],
+  },
   hidden("a machine", "twisterlab:host:EntryPoint", (id) => ({ machine: { address: "a", id } }), "a", "wrong-host"),
 ];
