@@ -75,6 +75,7 @@ export class Ownership {
       return undefined;
     }
     this.#declared.push(object);
+    const { hooks } = opts as pulumi.CustomResourceOptions;
     this.#hook ??= new pulumi.ResourceHook("claim", ({ newInputs }) => this.claim(newInputs as Declared));
     const annotations = {
       ...(metadata?.annotations as object | undefined),
@@ -85,7 +86,8 @@ export class Ownership {
     };
     return {
       props: { ...props, metadata: { ...metadata, annotations } },
-      opts: { ...opts, hooks: { beforeCreate: [this.#hook] } },
+      // First: nothing else is to be done for an object that is another's.
+      opts: { ...opts, hooks: { ...hooks, beforeCreate: [this.#hook, ...(hooks?.beforeCreate ?? [])] } },
     };
   };
 
@@ -273,7 +275,7 @@ function union(one: Fields, other: Fields): Fields {
 }
 
 /** One line: the client's own words have the whole answer in them. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { message = String(error), cause } = error as Partial<Error>;
   const status = /"message":"((?:[^"\\]|\\.)*)"/.exec(message)?.[1];
   const origin = cause instanceof Error ? cause.message : undefined;
