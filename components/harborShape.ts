@@ -1,17 +1,5 @@
 // What Harbor takes of the machine: what its values say, what the budget counts, and what the site file is checked by.
-import { cpu, memory } from "./settings/values/quantity.ts";
-
-/** Kubernetes quantities. */
-interface Amount {
-  readonly cpu: string;
-  readonly memory: string;
-}
-
-/** What a container is promised, and may use at most. */
-export interface Resources {
-  readonly requests: Amount;
-  readonly limits: Amount;
-}
+import { resources, shareOf, sum, type Share } from "./podResources.ts";
 
 /**
  * Harbor's containers, by the names that its chart has for them. Idle it takes 1 to 1.5 GB; Trivy takes its limit while it
@@ -20,12 +8,12 @@ export interface Resources {
 export const HARBOR_CONTAINERS = {
   portal: resources("10m 32Mi", "100m 128Mi"),
   core: resources("100m 256Mi", "700m 512Mi"),
-  jobservice: resources("50m 128Mi", "300m 384Mi"),
-  registry: resources("100m 256Mi", "600m 512Mi"),
+  jobservice: resources("50m 128Mi", "300m 256Mi"),
+  registry: resources("100m 256Mi", "600m 384Mi"),
   registryctl: resources("20m 64Mi", "100m 128Mi"),
   trivy: resources("100m 512Mi", "800m 1Gi"),
-  database: resources("100m 256Mi", "600m 768Mi"),
-  redis: resources("50m 64Mi", "200m 192Mi"),
+  database: resources("100m 256Mi", "600m 512Mi"),
+  redis: resources("50m 64Mi", "200m 128Mi"),
   exporter: resources("10m 32Mi", "100m 128Mi"),
 } as const;
 
@@ -46,31 +34,11 @@ export const HARBOR_VOLUMES = {
   trivy: { folder: "trivy", size: "5Gi" },
 } as const;
 
-/** Cores and bytes, as numbers. */
-export interface Share {
-  readonly cpu: number;
-  readonly memory: number;
-}
-
-/** What Harbor is promised and may use at most, while a job of its chart runs as well. */
-export function harborNeeds(): { requests: Share; limits: Share } {
-  const all = [...Object.values(HARBOR_CONTAINERS), CHART_JOB];
-  return { requests: sum(all.map(({ requests }) => requests)), limits: sum(all.map(({ limits }) => limits)) };
-}
-
-export function sum(amounts: readonly Amount[]): Share {
-  const total = (of: (amount: Amount) => number) => amounts.reduce((so, amount) => so + of(amount), 0);
+/** What Harbor is promised and may use at most. */
+export function harborTakes(): { requests: Share; limits: Share } {
+  const all = Object.values(HARBOR_CONTAINERS);
   return {
-    // Thousandths add up without the noise of fractions.
-    cpu: total((amount) => Math.round(cpu.read(amount.cpu).value * 1000)) / 1000,
-    memory: total((amount) => memory.read(amount.memory).value),
+    requests: sum(all.map(({ requests }) => shareOf(requests))),
+    limits: sum(all.map(({ limits }) => shareOf(limits))),
   };
-}
-
-function resources(requests: string, limits: string): Resources {
-  const amount = (text: string): Amount => {
-    const [cpu = "", memory = ""] = text.split(" ");
-    return { cpu, memory };
-  };
-  return { requests: amount(requests), limits: amount(limits) };
 }

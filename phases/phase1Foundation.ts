@@ -9,7 +9,14 @@ import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
 import { ownRegistry } from "../components/settings/ownRegistry.ts";
-import { registryIdentity, registryOnCluster, registryOnHost } from "./phase1Registry.ts";
+import {
+  describeRegistry,
+  refuseOverBudget,
+  registryFolder,
+  registryIdentity,
+  registryOnCluster,
+  registryOnHost,
+} from "./phase1Registry.ts";
 import { machineOf, withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
@@ -31,9 +38,12 @@ const WHY = {
  * but for what is protected because it holds data.
  */
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
-  return withSite(settings, async (host, cluster) => {
+  return withSite(settings, async (host, cluster, lastOutput) => {
     const { disks, phase1, rootVolume, site } = settings;
     const identity = await registryIdentity(settings);
+    if (phase1.registry !== undefined) {
+      refuseOverBudget(settings, phase1.registry);
+    }
     let before: pulumi.Resource = new EntryPoint(
       "entry-point",
       { stack: pulumi.getStack(), machine: machineOf(settings) },
@@ -81,6 +91,10 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     if (phase1.registry !== undefined) {
       before = registryOnHost(settings, phase1.registry, identity, host, before);
     }
+    const own = ownRegistry(phase1);
+    if (own !== undefined) {
+      before = registryFolder(settings, own, host, before);
+    }
 
     // Last, so that nothing else is reading or writing for us.
     const benchmark =
@@ -106,9 +120,19 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
             dependsOn: benchmark ?? before,
           });
 
-    const registry = ownRegistry(phase1);
-    if (registry !== undefined && namespace !== undefined) {
-      registryOnCluster(settings, registry, cluster, namespace);
+    if (own !== undefined && namespace !== undefined) {
+      registryOnCluster(settings, own, identity, cluster, [namespace]);
+    }
+    if (phase1.registry !== undefined && pulumi.runtime.isDryRun()) {
+      const text = describeRegistry(
+        settings,
+        phase1.registry,
+        identity,
+        (await lastOutput("registry")) as string | undefined,
+      );
+      if (text !== "") {
+        void pulumi.log.info(text);
+      }
     }
 
     return {
@@ -116,6 +140,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
       rootVolumeBytes: room instanceof LogicalVolume ? room.size : undefined,
       diskBenchmark: benchmark?.report,
       registryNamespace: namespace?.namespace,
+      registry: phase1.registry?.option,
     };
   });
 }

@@ -6,6 +6,12 @@ import {
   type ServerCertificate,
 } from "../components/certificateAuthority.ts";
 import type { Cluster } from "../components/cluster/cluster.ts";
+import { Distribution } from "../components/cluster/distribution.ts";
+import { Harbor } from "../components/cluster/harbor.ts";
+import { HARBOR_VOLUMES } from "../components/harborShape.ts";
+import { expandHome } from "../components/host/connection.ts";
+import { RegistryFolder } from "../components/host/registryFolder.ts";
+import { budgetOf, describeBudget } from "./budget.ts";
 import { ClusterName } from "../components/cluster/clusterName.ts";
 import { DockerAuthority } from "../components/host/dockerAuthority.ts";
 import type { Host } from "../components/host/host.ts";
@@ -19,6 +25,7 @@ type Registry = NonNullable<Settings["phase1"]["registry"]>;
 // From the seeds: the intervention plan (1.2), the phase 1 plan at budget 0, its report.
 const WHY = {
   name: "K3s pulls from the registry by its name, and no name server of the local network is known to have it",
+  folder: "images are many, and the disk of / was full of them before",
   docker: "images are pushed from this host, and Docker takes no certificate that it cannot verify",
   registries:
     "images are to come from the private registry, scanned and versioned, over TLS that protects them on the way",
@@ -92,16 +99,124 @@ export function registryOnHost(
   );
 }
 
-/** What the cluster has of a registry of our own. */
+/**
+ * What a registry of our own has on the cluster.
+ * @returns the last of its resources: it is there when the registry is installed.
+ */
 export function registryOnCluster(
   settings: Settings,
   registry: OwnRegistry,
+  { server }: RegistryIdentity,
   cluster: Cluster,
-  after: pulumi.Resource,
-): void {
-  new ClusterName(
-    "registry-cluster-name",
-    { host: registry.host, address: settings.host.address },
-    { ...cluster.options, dependsOn: after },
+  after: readonly pulumi.Resource[],
+): pulumi.Resource {
+  const { host, cluster: access, phase1, secrets } = settings;
+  const opts = { ...cluster.options, dependsOn: [...after] };
+  const name = new ClusterName("registry-cluster-name", { host: registry.host, address: host.address }, opts);
+  const common = {
+    namespace: phase1.harbor?.namespace ?? "",
+    host: registry.host,
+    certificate: server?.certificate,
+    key: secrets.registryServerKey,
+    httpSecret: secrets.registryHttpSecret,
+    node: access.node,
+    path: registryPath(settings, registry),
+    size: registry.size.text,
+  };
+  if (registry.option === "distribution") {
+    const accounts = [
+      { user: registry.pullUser, password: secrets.registryPullPassword },
+      { user: registry.pushUser, password: secrets.registryPushPassword },
+    ];
+    return new Distribution("registry", { ...common, image: registry.image, accounts }, { ...opts, dependsOn: name });
+  }
+  const harbor = new Harbor(
+    "harbor",
+    {
+      ...common,
+      version: registry.version,
+      kubeconfigFile: expandHome(access.kubeconfigFile),
+      secrets: {
+        adminPassword: secrets.harborAdminPassword,
+        secretKey: secrets.harborSecretKey,
+        databasePassword: secrets.harborDatabasePassword,
+        registryPassword: secrets.harborRegistryPassword,
+        coreSecret: secrets.harborCoreSecret,
+        jobSecret: secrets.harborJobSecret,
+        xsrfKey: secrets.harborXsrfKey,
+        tokenKey: secrets.harborTokenKey,
+      },
+    },
+    { ...opts, dependsOn: name },
   );
+  return harbor.installed;
+}
+
+/** The folders of its volumes, on its disk. */
+export function registryFolder(
+  settings: Settings,
+  registry: OwnRegistry,
+  host: Host,
+  after: pulumi.Resource,
+): pulumi.Resource {
+  const folders =
+    registry.option === "distribution"
+      ? ["distribution"]
+      : ["images", ...Object.values(HARBOR_VOLUMES).map(({ folder }) => folder)];
+  const path = registryPath(settings, registry);
+  const mount = settings.disks[registry.disk]?.mount ?? "";
+  return new RegistryFolder("registry-folder", { mount, path, folders, why: WHY.folder }, host, { dependsOn: after });
+}
+
+function registryPath({ disks }: Settings, { disk }: OwnRegistry): string {
+  return `${disks[disk]?.mount ?? ""}/twisterlab-edge/registry`;
+}
+
+/**
+ * What a preview says of a registry of our own: the machine's budget, its certificate, and what becomes of the data when another
+ * one takes its place.
+ * @param before option that the stack was last applied with; undefined: none, or it never was.
+ */
+export function describeRegistry(
+  settings: Settings,
+  registry: Registry,
+  { server }: RegistryIdentity,
+  before: string | undefined,
+): string {
+  const day = (date: Date): string => date.toISOString().slice(0, 10);
+  return [
+    ...(before === undefined || before === registry.option ? [] : [describeSwitch(before, registry.option)]),
+    ...(server === undefined
+      ? []
+      : [
+          `${registry.host} has a certificate of the site's authority until ${day(server.validUntil)}; from ${day(server.renewedFrom)} on, up renews it.`,
+        ]),
+    ...(registry.option === "external" ? [] : [describeBudget(budgetOf(settings))]),
+  ].join("\n\n");
+}
+
+/** What becomes of the data of a registry that another one takes the place of. */
+export function describeSwitch(before: string, next: string): string {
+  const stays: Record<string, string> = {
+    harbor:
+      "Harbor's images, database and volumes stay on their disk. Its HelmChart, its volumes and claims are protected, and up is refused until somebody has unprotected them (`npx pulumi state unprotect`); then Helm takes Harbor's pods away, and the volumes are left, with all that is in them: the same choice as before brings Harbor back as it was",
+    distribution:
+      "the images stay on their disk, in their volume. It is protected, and up is refused until somebody has unprotected it (`npx pulumi state unprotect`); then the pod goes, and the volume is left, with all that is in it",
+    external: "whoever runs it keeps it as it is; K3s does not pull from it any more",
+  };
+  return `The registry was \`${before}\` and is to be \`${next}\`. Nothing is deleted: ${stays[before] ?? "nothing is known of it"}. No image is carried over: push again what is needed.`;
+}
+
+/** @throws RunError with the whole table, when the machine has not what all phases need with the registry. */
+export function refuseOverBudget(settings: Settings, registry: Registry): void {
+  if (registry.option === "external") {
+    return;
+  }
+  const budget = budgetOf(settings);
+  if (budget.faults.length > 0) {
+    const faults = budget.faults.map((fault) => `  - ${fault}`).join("\n");
+    throw new pulumi.RunError(
+      `${settings.file}: there is no room for \`phase1.registry.option\` ${registry.option}:\n${faults}\n${describeBudget(budget)}\nTake something out, lower what \`workloads\` and \`phase0.mcpServices\` take on the cluster and here, or choose \`distribution\`.`,
+    );
+  }
 }

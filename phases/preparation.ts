@@ -24,6 +24,9 @@ import { writePlanFile } from "./planFile.ts";
 /** What a phase exports from its stack: values that later phases and reports read. Names are a contract. */
 export type PhaseOutputs = Record<string, unknown>;
 
+/** What this stack exported under a name when it was last applied; undefined when it did not. */
+export type LastOutput = (name: string) => Promise<unknown>;
+
 /**
  * What every phase does around its resources: observes the host and the cluster, says what is not known yet, refuses to
  * apply without what safety needs, takes the host for this run, and keeps the items' revisions in the stack.
@@ -33,7 +36,7 @@ export type PhaseOutputs = Record<string, unknown>;
  */
 export async function withSite(
   settings: Settings,
-  build: (host: Host, cluster: Cluster) => PhaseOutputs | Promise<PhaseOutputs>,
+  build: (host: Host, cluster: Cluster, lastOutput: LastOutput) => PhaseOutputs | Promise<PhaseOutputs>,
 ): Promise<PhaseOutputs> {
   const key = readLoginKey(settings.host.ssh.keyFile, settings.agentSocket);
   const gaps = findGaps(settings, settings.phase, settings.givenSecrets, key);
@@ -58,7 +61,8 @@ export async function withSite(
     throw new pulumi.RunError(`nothing was applied: ${observation.blind}`);
   }
   const report = new PlanReport();
-  const keptRevisions = await revisionsOfStack();
+  const lastOutput = lastOutputsOfStack();
+  const keptRevisions = ((await lastOutput("revisions")) ?? {}) as Record<string, number>;
   // Items are carried out as soon as they are declared; none may be before the last one was looked at.
   const looked = Promise.withResolvers<undefined>();
   const connection = hostConnection(settings.host, key);
@@ -82,6 +86,7 @@ export async function withSite(
       report,
     },
     new Cluster({ identifier, kubeconfigFile }, ownership, applies ? looked.promise : Promise.resolve()),
+    lastOutput,
   );
   const onCluster: ClusterLook = existsSync(kubeconfigFile)
     ? await ownership.look()
@@ -116,14 +121,10 @@ export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
   return { address: host.address, port: host.ssh.port, ...(isKnown(host.machineId) ? { id: host.machineId } : {}) };
 }
 
-/**
- * The revisions that this stack kept when it was last applied: it reads its own last outputs, which Pulumi lets every
- * stack read of every other.
- */
-async function revisionsOfStack(): Promise<Record<string, number>> {
-  const own = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const kept = await new pulumi.StackReference(own).getOutputDetails("revisions");
-  return (kept.value ?? {}) as Record<string, number>;
+/** This stack as it was last applied: Pulumi lets every stack read the outputs of every other. */
+function lastOutputsOfStack(): LastOutput {
+  const own = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`);
+  return async (name) => (await own.getOutputDetails(name)).value as unknown;
 }
 
 /** The page that a preview ends with: what happens to the host, in order, and what is not known yet. */

@@ -109,5 +109,6 @@ export class HelmChart extends pulumi.ComponentResource {
 /** The text of the values, which is another one when a Secret beside them is. */
 export function renderValues(values: ChartValues, secrets: readonly ValuesSecret[]): string {
   const digests = secrets.map(({ name, digest }) => `# ${name} is ${digest}\n`);
-  return `${digests.join("")}${stringify(values)}`;
+  // Written out: whoever reads a preview should not have to look for what an anchor stands for.
+  return `${digests.join("")}${stringify(values, { aliasDuplicateObjects: false })}`;
 }

@@ -2,7 +2,8 @@
 import { type DeepReadonly, NotParsed } from "./draft.ts";
 import { type Fault, keyOf, nearest, show } from "./faults.ts";
 import { OBSERVER } from "../host/paths.ts";
-import { HARBOR_VOLUMES, harborNeeds } from "../harborShape.ts";
+import { CHART_JOB, HARBOR_VOLUMES, harborTakes } from "../harborShape.ts";
+import { shareOf, sum, type Share } from "../podResources.ts";
 import { ownRegistry } from "./ownRegistry.ts";
 import { isKnown } from "./schema/build.ts";
 import { project, type Sections } from "./schema/index.ts";
@@ -607,7 +608,11 @@ function* registryVolumesFitTheQuota({ phase1 }: Told) {
 function* harborFitsItsQuota({ phase1 }: Told) {
   const { registry, harbor } = phase1;
   if (harbor === undefined || registry?.option !== "harbor") return;
-  const { requests, limits } = harborNeeds();
+  const takes = harborTakes();
+  const [requests, limits] = (["requests", "limits"] as const).map((kind) =>
+    // The job that installs it runs beside it.
+    sum([takes[kind], shareOf(CHART_JOB[kind])]),
+  ) as [Share, Share];
   const wanted = {
     requestsCpu: requests.cpu,
     requestsMemory: requests.memory,
