@@ -11,6 +11,7 @@ import { isKnown, type Settings } from "../components/settings/index.ts";
 import { ownRegistry } from "../components/settings/ownRegistry.ts";
 import {
   describeRegistry,
+  harborState,
   refuseOverBudget,
   registryFolder,
   registryIdentity,
@@ -91,6 +92,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     if (phase1.registry !== undefined) {
       before = registryOnHost(settings, phase1.registry, identity, host, before);
     }
+    const configuration = await harborState(settings, identity, await lastOutput("harborRevision"));
     const own = ownRegistry(phase1);
     if (own !== undefined) {
       before = registryFolder(settings, own, host, before);
@@ -121,13 +123,14 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
           });
 
     if (own !== undefined && namespace !== undefined) {
-      registryOnCluster(settings, own, identity, cluster, [namespace]);
+      registryOnCluster(settings, own, identity, configuration, cluster, namespace);
     }
     if (phase1.registry !== undefined && pulumi.runtime.isDryRun()) {
       const text = describeRegistry(
         settings,
         phase1.registry,
         identity,
+        configuration,
         (await lastOutput("registry")) as string | undefined,
       );
       if (text !== "") {
@@ -141,6 +144,7 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
       diskBenchmark: benchmark?.report,
       registryNamespace: namespace?.namespace,
       registry: phase1.registry?.option,
+      harborRevision: configuration?.revision,
     };
   });
 }

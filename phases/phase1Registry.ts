@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import {
   readAuthority,
@@ -8,6 +9,13 @@ import {
 import type { Cluster } from "../components/cluster/cluster.ts";
 import { Distribution } from "../components/cluster/distribution.ts";
 import { Harbor } from "../components/cluster/harbor.ts";
+import {
+  configurationRevision,
+  HarborConfiguration,
+  lookAtHarbor,
+  type HarborLook,
+  type HarborTarget,
+} from "../components/cluster/harborConfiguration.ts";
 import { HARBOR_VOLUMES } from "../components/harborShape.ts";
 import { expandHome } from "../components/host/connection.ts";
 import { RegistryFolder } from "../components/host/registryFolder.ts";
@@ -101,18 +109,19 @@ export function registryOnHost(
 
 /**
  * What a registry of our own has on the cluster.
- * @returns the last of its resources: it is there when the registry is installed.
+ * @param configuration of Harbor, where that is the registry.
  */
 export function registryOnCluster(
   settings: Settings,
   registry: OwnRegistry,
   { server }: RegistryIdentity,
+  configuration: HarborState | undefined,
   cluster: Cluster,
-  after: readonly pulumi.Resource[],
-): pulumi.Resource {
+  after: pulumi.Resource,
+): void {
   const { host, cluster: access, phase1, secrets } = settings;
-  const opts = { ...cluster.options, dependsOn: [...after] };
-  const name = new ClusterName("registry-cluster-name", { host: registry.host, address: host.address }, opts);
+  const opts = (before: pulumi.Resource) => ({ ...cluster.options, dependsOn: before });
+  const name = new ClusterName("registry-cluster-name", { host: registry.host, address: host.address }, opts(after));
   const common = {
     namespace: phase1.harbor?.namespace ?? "",
     host: registry.host,
@@ -128,7 +137,8 @@ export function registryOnCluster(
       { user: registry.pullUser, password: secrets.registryPullPassword },
       { user: registry.pushUser, password: secrets.registryPushPassword },
     ];
-    return new Distribution("registry", { ...common, image: registry.image, accounts }, { ...opts, dependsOn: name });
+    new Distribution("registry", { ...common, image: registry.image, accounts }, opts(name));
+    return;
   }
   const harbor = new Harbor(
     "harbor",
@@ -147,9 +157,91 @@ export function registryOnCluster(
         tokenKey: secrets.harborTokenKey,
       },
     },
-    { ...opts, dependsOn: name },
+    opts(name),
   );
-  return harbor.installed;
+  new HarborConfiguration(
+    "harbor-configuration",
+    { namespace: common.namespace, target: configuration?.target, revision: configuration?.revision ?? 1 },
+    opts(harbor.installed),
+  );
+}
+
+/** How Harbor is configured, and how it is to be. */
+export interface HarborState {
+  /** Undefined as long as a secret is missing. */
+  readonly target: HarborTarget | undefined;
+  readonly look: HarborLook;
+  readonly revision: number;
+}
+
+/** Looks at Harbor, where it is the registry. @param last revision that the stack kept. */
+export async function harborState(
+  settings: Settings,
+  { authority }: RegistryIdentity,
+  last: unknown,
+): Promise<HarborState | undefined> {
+  const { registry } = settings.phase1;
+  if (registry?.option !== "harbor") {
+    return undefined;
+  }
+  const target = harborTarget(settings, registry, authority);
+  const look =
+    target === undefined
+      ? { blind: "a secret of it is missing" }
+      : last === undefined
+        ? { blind: "this stack has not installed it yet" }
+        : await lookAtHarbor(target);
+  return { target, look, revision: configurationRevision(last, look) };
+}
+
+function harborTarget(
+  { host, safety, secrets }: Settings,
+  registry: Extract<OwnRegistry, { option: "harbor" }>,
+  authority: Authority | undefined,
+): HarborTarget | undefined {
+  const { harborAdminPassword, registryPullPassword, registryPushPassword, replicationPassword } = secrets;
+  const { replication, projects, retention, garbageCollection } = registry;
+  if (
+    authority === undefined ||
+    harborAdminPassword === undefined ||
+    registryPullPassword === undefined ||
+    registryPushPassword === undefined ||
+    (replication !== undefined && replicationPassword === undefined)
+  ) {
+    return undefined;
+  }
+  return {
+    access: {
+      host: registry.host,
+      address: host.address,
+      authority: authority.certificate,
+      user: "admin",
+      password: harborAdminPassword,
+      timeout: safety.observeTimeout.seconds,
+    },
+    wanted: {
+      projects,
+      retention,
+      garbageCollection,
+      robots: [
+        { name: registry.pullUser, may: ["pull"], password: registryPullPassword },
+        { name: registry.pushUser, may: ["pull", "push"], password: registryPushPassword },
+      ],
+      ...(replication === undefined || replicationPassword === undefined
+        ? {}
+        : {
+            replication: {
+              ...replication,
+              password: replicationPassword,
+              // Keyed: this password is somebody's own, and perhaps short.
+              passwordMark: createHmac("sha256", harborAdminPassword.reveal())
+                .update(replicationPassword.reveal())
+                .digest("hex")
+                .slice(0, 16),
+            },
+          }),
+    },
+  };
 }
 
 /** The folders of its volumes, on its disk. */
@@ -181,6 +273,7 @@ export function describeRegistry(
   settings: Settings,
   registry: Registry,
   { server }: RegistryIdentity,
+  configuration: HarborState | undefined,
   before: string | undefined,
 ): string {
   const day = (date: Date): string => date.toISOString().slice(0, 10);
@@ -191,8 +284,18 @@ export function describeRegistry(
       : [
           `${registry.host} has a certificate of the site's authority until ${day(server.validUntil)}; from ${day(server.renewedFrom)} on, up renews it.`,
         ]),
+    ...(configuration === undefined ? [] : [describeLook(configuration.look)]),
     ...(registry.option === "external" ? [] : [describeBudget(budgetOf(settings))]),
   ].join("\n\n");
+}
+
+function describeLook(look: HarborLook): string {
+  if ("blind" in look) {
+    return `Harbor was not asked how it is configured: ${look.blind}. What it has is not compared: up looks again, when Harbor is up.`;
+  }
+  return look.changes.length === 0
+    ? "Harbor is configured as the site file has it."
+    : `Harbor is configured otherwise; up changes it:\n${look.changes.map((change) => `  - ${change}`).join("\n")}`;
 }
 
 /** What becomes of the data of a registry that another one takes the place of. */
