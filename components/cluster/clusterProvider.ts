@@ -13,5 +13,8 @@ export function clusterProvider(access: ClusterAccess): kubernetes.Provider {
   return new kubernetes.Provider("cluster", {
     clusterIdentifier: access.identifier,
     kubeconfig: access.kubeconfigFile,
+    // Changed in place: replaced, which is the default, they would be gone for a moment, a certificate that is renewed too.
+    enableConfigMapMutable: true,
+    enableSecretMutable: true,
   });
 }

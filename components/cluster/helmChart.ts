@@ -87,7 +87,8 @@ export class HelmChart extends pulumi.ComponentResource {
           timeout: `${args.timeout}s`,
         },
       },
-      { parent: this, protect: true },
+      // Written out for a destroy, which leaves what is protected and what that depends on: its parent's are not in the state.
+      { parent: this, protect: true, ...(opts?.dependsOn === undefined ? {} : { dependsOn: opts.dependsOn }) },
     );
     const hook = new pulumi.ResourceHook(`${name}-job`, async () => {
       const wanted = { name: args.name, namespace, version, values };
