@@ -80,6 +80,7 @@ state = sys.argv[1]
 open_paths = [
     "/etc/docker/daemon.json",
     "/etc/fstab",
+    "/etc/hosts",
     "/etc/logrotate.conf",
     "/etc/systemd/journald.conf",
     "/etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
@@ -109,6 +110,7 @@ open_globs = [
     "/etc/systemd/system/logrotate.timer.d/*.conf",
     "/etc/systemd/system/twisterlab-edge-*",
     "/etc/rancher/k3s/*.crt",
+    "/etc/docker/certs.d/*/ca.crt",
 ]
 closed_paths = ["/etc/rancher/k3s/registries.yaml", "/etc/rancher/k3s/config.yaml"]
 closed_paths += [state + "/backup-copy/settings", state + "/backup-copy/id_ed25519"]
