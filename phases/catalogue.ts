@@ -5,4 +5,5 @@
 export const declaredPhases: Readonly<Record<number, { title: string }>> = {
   0: { title: "stabilise" },
   1: { title: "foundation" },
+  3: { title: "high availability" },
 };

@@ -56,6 +56,8 @@ export function usesCluster({ phase0, phase1 }: Site, phase: Phase): boolean {
       );
     case 1:
       return phase1.harbor !== undefined;
+    case 3:
+      return true;
     default:
       return false;
   }

@@ -121,6 +121,11 @@ export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
   return { address: host.address, port: host.ssh.port, ...(isKnown(host.machineId) ? { id: host.machineId } : {}) };
 }
 
+/** The Kubernetes minor version of a K3s, `v1.33`, whose Pod Security Standards are meant: `latest` would change at an upgrade. */
+export function podSecurityVersion(k3sVersion: string): string {
+  return /^v\d+\.\d+/.exec(k3sVersion)?.[0] ?? k3sVersion;
+}
+
 /** This stack as it was last applied: Pulumi lets every stack read the outputs of every other. */
 function lastOutputsOfStack(): LastOutput {
   const own = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`);
