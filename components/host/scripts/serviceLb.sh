@@ -50,7 +50,12 @@ if left:
     sys.exit(f"twisterlab-edge: the service load balancer of K3s still runs ({chr(44).join(left)})")' || return 1
   timeout 10 k3s kubectl get --raw /api/v1/services | python3 -c '
 import json, sys
+own = sys.argv[1].split()
 for item in json.load(sys.stdin)["items"]:
-    if item["spec"].get("type") == "LoadBalancer" and not item["status"].get("loadBalancer", {}).get("ingress"):
-        sys.exit("twisterlab-edge: the service {namespace}/{name} has no address".format(**item["metadata"]))'
+    if item["spec"].get("type") != "LoadBalancer":
+        continue
+    found = [each.get("ip") for each in item["status"].get("loadBalancer", {}).get("ingress", [])]
+    # The address of the machine is what the balancer of before has left there.
+    if not found or set(found) & set(own):
+        sys.exit("twisterlab-edge: the service {namespace}/{name} has no address of MetalLB".format(**item["metadata"]))' "$(hostname -I)"
 }
