@@ -3,6 +3,7 @@ import { BACKUP_POD } from "../components/cluster/databaseBackup.ts";
 import { HYGIENE_POD } from "../components/cluster/podHygiene.ts";
 import { DRILL_POD } from "../components/cluster/restoreDrill.ts";
 import { CHART_JOB, DISTRIBUTION_CONTAINER, harborTakes } from "../components/harborShape.ts";
+import { METALLB_CONTAINERS } from "../components/metalLbShape.ts";
 import { NOTHING, shareOf, sum, type Resources, type Share } from "../components/podResources.ts";
 import { ownRegistry } from "../components/settings/ownRegistry.ts";
 import type { Site } from "../components/settings/site.ts";
@@ -27,14 +28,14 @@ export interface Budget {
 }
 
 /**
- * Adds up what runs already (its fewest pods, as far as somebody wrote down what they take), what phases 0 and 1 add, and what
+ * Adds up what runs already (its fewest pods, as far as somebody wrote down what they take), what phases 0, 1 and 3 add, and what
  * is kept free for the system. Requests must fit, and so must the limits of memory, because what is used beyond it is killed;
  * processor limits of them all may be more than there is, and are today: then each gets its part.
  *
  * Of the jobs only the largest counts: their schedules are apart (`policies.backupSpacing`).
  */
 export function budgetOf(site: Site): Budget {
-  const rows = [...running(site), ...mcpServices(site), ...jobs(site), ...registry(site), reserve(site)];
+  const rows = [...running(site), ...mcpServices(site), ...jobs(site), ...registry(site), ...metalLb(), reserve(site)];
   const total = {
     requests: sum(rows.map(({ requests }) => requests ?? NOTHING)),
     limits: sum(rows.map(({ limits }) => limits ?? NOTHING)),
@@ -123,6 +124,10 @@ function registry({ phase1 }: Site): BudgetRow[] {
     default:
       return [];
   }
+}
+
+function metalLb(): BudgetRow[] {
+  return Object.entries(METALLB_CONTAINERS).map(([part, takes]) => row(`MetalLB's ${part}`, takes));
 }
 
 function reserve({ policies }: Site): BudgetRow {

@@ -18,7 +18,7 @@ import {
   registryOnCluster,
   registryOnHost,
 } from "./phase1Registry.ts";
-import { machineOf, withSite, type PhaseOutputs } from "./preparation.ts";
+import { machineOf, podSecurityVersion, withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
@@ -178,7 +178,7 @@ function registryNamespaceArgs(
   return {
     namespace: harbor.namespace,
     podSecurity: harbor.podSecurity,
-    podSecurityVersion: /^v\d+\.\d+/.exec(host.k3sVersion)?.[0] ?? host.k3sVersion,
+    podSecurityVersion: podSecurityVersion(host.k3sVersion),
     quota: {
       requestsCpu: harbor.quota.requestsCpu.text,
       requestsMemory: harbor.quota.requestsMemory.text,

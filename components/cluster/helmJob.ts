@@ -1,6 +1,6 @@
 import type { V1Job, V1Pod, V1Secret } from "@kubernetes/client-node";
 import { setTimeout as pause } from "node:timers/promises";
-import { reasonOf } from "./ownership.ts";
+import { reasonOf } from "./clusterApi.ts";
 
 /** A chart as its installation is waited for. */
 export interface WantedChart {

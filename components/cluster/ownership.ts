@@ -73,7 +73,6 @@ export class Ownership {
       return undefined;
     }
     this.#declared.push(object);
-    const { hooks } = opts as pulumi.CustomResourceOptions;
     this.#hook ??= new pulumi.ResourceHook("claim", ({ newInputs }) => this.claim(newInputs as Declared));
     const annotations = {
       ...(metadata?.annotations as object | undefined),

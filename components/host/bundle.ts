@@ -38,6 +38,7 @@ const SCRIPTS = [
   "diskCleanup.sh",
   "hostAccess.sh",
   "kubelet.sh",
+  "serviceLb.sh",
   "k3sImage.sh",
   "buildBenchmark.sh",
   "backupFolder.sh",

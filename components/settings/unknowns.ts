@@ -26,6 +26,8 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
   const { host, cluster, network, disks, policies, phase0, phase1, phase4 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
   const needsNode = [...(backedUp(phase0).length > 0 ? [0] : []), ...(ownRegistry(phase1) === undefined ? [] : [1])];
+  // MetalLB must not give out an address that something else has.
+  const needsPool = phase === undefined || phase === 3;
   const facts: (UnknownFact & { value: unknown })[] = [
     {
       value: host.machineId,
@@ -53,14 +55,14 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       key: "network.gateway",
       what: "Router of the local network",
       howToFind: "ip route show default",
-      blocks: "nothing",
+      blocks: needsPool ? "up" : "nothing",
     },
     {
       value: network.dhcpRange,
       key: "network.dhcpRange",
       what: "Addresses that the router gives out by DHCP",
       howToFind: "the router's own pages, under DHCP",
-      blocks: "nothing",
+      blocks: needsPool ? "up" : "nothing",
     },
     ...Object.entries(disks).map(([name, disk]) => ({
       value: disk.serial,

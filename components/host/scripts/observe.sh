@@ -100,6 +100,7 @@ open_paths = [
     "/etc/logrotate.d/twisterlab-edge-backup",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+    "/etc/rancher/k3s/config.yaml.d/51-twisterlab-edge-servicelb.yaml",
     "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
 ]
 open_globs = [

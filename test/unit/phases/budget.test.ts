@@ -26,9 +26,9 @@ describe("the budget of EdgeServer", () => {
       requests: { cpu: 0.54, memory: 1600 * 2 ** 20 },
       limits: { cpu: 3.5, memory: 3200 * 2 ** 20 },
     });
-    expect(budget.total.requests.cpu).toBe(3.442);
+    expect(budget.total.requests.cpu).toBe(3.492);
     expect(describeBudget(budget).split("\n")).toContainEqual(
-      expect.stringMatching(/all together +│ +3442m │ +\d+m │ +\d+Mi │ +14132Mi │/),
+      expect.stringMatching(/all together +│ +3492m │ +\d+m │ +\d+Mi │ +14388Mi │/),
     );
   });
 
@@ -67,20 +67,20 @@ describe("the budget of EdgeServer", () => {
     [
       "processors",
       { "twisterlab-edge:policies": { reserve: { cpu: "1", memory: "2Gi" } } },
-      ["4242m are promised, and the machine has 4000m"],
+      ["4292m are promised, and the machine has 4000m"],
     ],
     [
       "memory",
       { "twisterlab-edge:policies": { reserve: { cpu: "200m", memory: "11Gi" } } },
       [
-        "16.11 GiB of memory are promised, and the machine has 14.53 GiB",
-        "22.8 GiB of memory may be used, and the machine has 14.53 GiB",
+        "16.24 GiB of memory are promised, and the machine has 14.53 GiB",
+        "23.05 GiB of memory may be used, and the machine has 14.53 GiB",
       ],
     ],
     [
       "memory for the limits",
       { "twisterlab-edge:policies": { reserve: { cpu: "200m", memory: "3Gi" } } },
-      ["14.8 GiB of memory may be used, and the machine has 14.53 GiB"],
+      ["15.05 GiB of memory may be used, and the machine has 14.53 GiB"],
     ],
   ])("without enough %s is refused, with both figures", (_, change, faults) => {
     const { faults: found } = budgetOf(

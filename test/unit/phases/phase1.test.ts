@@ -266,7 +266,7 @@ describe("a registry of our own", () => {
       Object.assign(all["twisterlab-edge:host"] as object, { capacity: { threads: 4, memory: "12 GB" } });
     });
     await expect(build({ config })).rejects.toThrow(
-      /no room for `phase1.registry.option` harbor:\n {2}- 13.8 GiB of memory may be used[^]*all together/,
+      /no room for `phase1.registry.option` harbor:\n {2}- 14.05 GiB of memory may be used[^]*all together/,
     );
   });
 
