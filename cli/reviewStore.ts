@@ -76,7 +76,9 @@ export function keepReview(scratch: string, hash: string, review: KeptReview): s
 /** A review that was kept on this machine; undefined when none of that hash is. @throws Failure when it is no hash. */
 export function recallReview(stack: string, hash: string): { kept: KeptReview; plan: string } | undefined {
   if (!/^[0-9a-f]{64}$/.test(hash)) {
-    throw new Failure(`--reviewed ${hash}: must be the hash of a plan, 64 hexadecimal digits, which \`npm run review\` prints`);
+    throw new Failure(
+      `--reviewed ${hash}: must be the hash of a plan, 64 hexadecimal digits, which \`npm run review\` prints`,
+    );
   }
   const folder = join(reviewsOf(stack), hash);
   return existsSync(join(folder, "review.json")) && existsSync(savedPlan(folder))

@@ -331,6 +331,10 @@ describe("a cluster that does not answer", () => {
     const standIn = readStandIn(host.folder);
     writeStandIn(host.folder, { ...standIn, files: { ...standIn.files, [log]: { ...wanted, mode: "600" } } as never });
     try {
+      // Nobody answers at another port than the real one, which the gate takes for another cluster.
+      const refused = await host.edge.npm(["review", "--", "0", "--json"]);
+      expect((JSON.parse(refused.stdout) as ReviewedJson).refused.map(({ rule }) => rule)).toEqual(["wrong-host"]);
+      approveAll(host.edge, JSON.parse(refused.stdout) as ReviewedJson);
       const stdout = await run("up", "--skip-preview");
       expect(stdout).toContain("The cluster was not read: ");
       expect(stdout).toMatch(/~ 1 updated/);

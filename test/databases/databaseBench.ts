@@ -319,11 +319,18 @@ export class DatabaseBench {
   }
 }
 
-/** A port that nobody listens on, here or in another run of these tests at the same time. */
+/**
+ * A port that nobody listens on, here or in another run of these tests at the same time. Below those that clients are given
+ * (net.ipv4.ip_local_port_range begins at 32768): a server that starts later finds it free still, however many connect.
+ */
 function freePort(): string {
-  const ask =
-    "const s = require('net').createServer().listen(0, '127.0.0.1', () => (console.log(s.address().port), s.close()))";
-  return execFileSync(process.execPath, ["--eval", ask], { encoding: "utf8" }).trim();
+  const script = `const { createServer } = require("node:net");
+    const look = () => {
+      const port = 10000 + Math.floor(Math.random() * 22000);
+      const server = createServer().on("error", look).listen(port, "127.0.0.1", () => (console.log(port), server.close()));
+    };
+    look();`;
+  return execFileSync(process.execPath, ["-e", script], { encoding: "utf8" }).trim();
 }
 
 /** PostgreSQL does not run as root. */
