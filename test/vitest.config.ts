@@ -94,8 +94,8 @@ export default defineConfig({
         test: {
           name: "host",
           include: ["test/host/*.test.ts"],
-          // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty.
-          testTimeout: 600_000,
+          // A machine emulated in software: a restart of Docker takes ten seconds, a boot forty; all of phase 0, nine minutes.
+          testTimeout: 1_200_000,
           hookTimeout: 900_000,
         },
       },
