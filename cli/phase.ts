@@ -55,7 +55,7 @@ async function up(session: Session, reviewed: string | undefined): Promise<numbe
   const { site, stack, flags, refresh, toolchain, env } = session;
   const [{ printPage, refuseIfMoved, reviewAgain, reviewUp }, { exitCodeOf, REVIEW }] = await loadReview();
   const made = reviewed === undefined ? await reviewUp(session) : await reviewAgain(session, reviewed);
-  printPage(made.review, flags.some((flag) => /^(--json|-j)$/.test(flag)) ? process.stderr : process.stdout);
+  printPage(made.review, flags);
   // A cluster that was not read is for the program to judge: it looks for each object before it makes it.
   const { gaps, host } = made.review.readiness;
   const code = exitCodeOf({ ...made.review, readiness: { gaps, ...(host === undefined ? {} : { host }) } });
@@ -85,7 +85,7 @@ async function destroy(session: Session): Promise<number> {
   const [{ printPage, refuseIfMoved, reviewDestroy, spare }, { exitCodeOf, REVIEW }] = await loadReview();
   const made = await reviewDestroy(session);
   if (made !== undefined) {
-    printPage(made.review, flags.some((flag) => /^(--json|-j)$/.test(flag)) ? process.stderr : process.stdout);
+    printPage(made.review, flags);
     const code = exitCodeOf(made.review);
     if (code !== REVIEW.mayBeApplied) {
       say("Nothing was destroyed: it was refused.");

@@ -26,7 +26,7 @@ import { engine, type Engine } from "./pulumi.ts";
 import { refreshFlag } from "./refresh.ts";
 import { keepReview, recallReview, reviewScratch, savedPlan, stateHash, type KeptReview } from "./reviewStore.ts";
 import { PROJECT_FOLDER, type Site } from "./site.ts";
-import { lastLine } from "./stack.ts";
+import { exportedState } from "./stack.ts";
 import type { Toolchain } from "../toolchain/index.ts";
 
 export interface ReviewOptions extends PhaseOptions {
@@ -115,7 +115,7 @@ export async function reviewUp(session: Session): Promise<Made> {
     const policies = ["--policy-pack", pack, "--event-log", log];
     const origin = await originOf(session);
     const [preview, version, gaps] = await Promise.all([
-      asked.ask([...words, ...policies, ...refresh, ...flags.filter((flag) => !SHOWN.test(flag))]),
+      asked.ask([...words, ...policies, ...refresh, ...flags.filter(isOfPlan)]),
       pulumi.ask(["version"]),
       blockingGaps(session),
     ]);
@@ -199,7 +199,7 @@ export async function reviewDestroy(session: Session): Promise<Made | undefined>
   const origin = await originOf(session);
   const words = ["destroy", "--stack", stack, "--preview-only", ...LOOK, "--show-replacement-steps", ...spare(flags)];
   const [preview, version] = await Promise.all([
-    pulumi.ask([...words, ...refresh, ...flags.filter((flag) => !SHOWN.test(flag))]),
+    pulumi.ask([...words, ...refresh, ...flags.filter(isOfPlan)]),
     pulumi.ask(["version"]),
   ]);
   if (preview.code !== 0) {
@@ -237,8 +237,9 @@ export async function refuseIfMoved(session: Session, reviewed: Origin): Promise
   }
 }
 
-/** Prints a review as a person reads it, to `stream`. */
-export function printPage(made: Review, stream: NodeJS.WriteStream): void {
+/** Prints a review as a person reads it, beside the JSON that the flags ask Pulumi for. */
+export function printPage(made: Review, flags: readonly string[]): void {
+  const stream = flags.some((flag) => /^(--json|-j)$/.test(flag)) ? process.stderr : process.stdout;
   stream.write(`${toText(pageOf(made, today()))}\n`);
 }
 
@@ -317,11 +318,7 @@ async function isEmpty(pulumi: Engine, stack: string, { stdout }: Captured): Pro
   if (stdout.includes('"steps"')) {
     return false;
   }
-  const state = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"]);
-  if (state.code !== 0) {
-    throw new Failure(`the state of ${stack} cannot be read: ${lastLine(state.stderr)}`, state.code);
-  }
-  const { deployment } = JSON.parse(state.stdout) as { deployment?: { resources?: unknown[] } };
+  const { deployment } = JSON.parse(await exportedState(pulumi, stack)) as { deployment?: { resources?: unknown[] } };
   return (deployment?.resources ?? []).length === 0;
 }
 

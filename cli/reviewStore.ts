@@ -18,7 +18,7 @@ import type { PlanFile } from "../phases/planFile.ts";
 import { stateFile, type Backend } from "./backend.ts";
 import { Failure } from "./failure.ts";
 import type { Engine } from "./pulumi.ts";
-import { lastLine } from "./stack.ts";
+import { exportedState } from "./stack.ts";
 import { userFolders } from "./userFolders.ts";
 
 /** What a review was made from, as it is kept to be applied later. Pulumi's own plan is beside it. */
@@ -102,9 +102,5 @@ export async function stateHash(pulumi: Engine, backend: Backend, stack: string)
   if (file !== undefined && existsSync(file)) {
     return sha256(readFileSync(file));
   }
-  const exported = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"]);
-  if (exported.code !== 0) {
-    throw new Failure(`the state of ${stack} cannot be read: ${lastLine(exported.stderr)}`, exported.code);
-  }
-  return sha256(exported.stdout);
+  return sha256(await exportedState(pulumi, stack));
 }

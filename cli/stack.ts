@@ -111,12 +111,17 @@ async function exists(pulumi: Engine, backend: Backend, stack: string): Promise<
 }
 
 async function saltOfState(pulumi: Engine, stack: string, folder: string): Promise<string | undefined> {
+  const state = JSON.parse(await exportedState(pulumi, stack, folder)) as {
+    deployment?: { secrets_providers?: { state?: { salt?: string } } };
+  };
+  return state.deployment?.secrets_providers?.state?.salt;
+}
+
+/** A stack's state as JSON, its secrets encrypted. @throws Failure when it cannot be read. */
+export async function exportedState(pulumi: Engine, stack: string, folder?: string): Promise<string> {
   const exported = await pulumi.ask(["stack", "export", "--stack", stack, "--non-interactive"], folder);
   if (exported.code !== 0) {
     throw new Failure(`the state of ${stack} cannot be read: ${lastLine(exported.stderr)}`, exported.code);
   }
-  const state = JSON.parse(exported.stdout) as {
-    deployment?: { secrets_providers?: { state?: { salt?: string } } };
-  };
-  return state.deployment?.secrets_providers?.state?.salt;
+  return exported.stdout;
 }

@@ -55,24 +55,22 @@ const POLICIES = ["networking.k8s.io/v1", "NetworkPolicy"] as const;
 
 /** Reads all of it. @throws Error when the cluster does not answer. */
 export async function readNetwork(api: KubernetesObjectApi): Promise<LiveNetwork> {
-  const [pods, services, policies, namespaces, ...workloads] = await Promise.all([
-    list<Pod>(api, "v1", "Pod"),
+  const [health, services, policies, namespaces] = await Promise.all([
+    readHealth(api),
     list<Service>(api, "v1", "Service"),
     readPolicies(api),
     list<object>(api, "v1", "Namespace"),
-    ...["Deployment", "StatefulSet", "DaemonSet"].map((kind) => list<Workload>(api, "apps/v1", kind)),
   ]);
   return {
-    pods: pods.map(podOf),
-    workloads: workloads.flat().map(workloadOf),
+    ...health,
     services: services.map(serviceOf),
     policies,
     namespaceLabels: Object.fromEntries(namespaces.map(({ name, labels }) => [name, labels])),
   };
 }
 
-/** Pods and workloads of a namespace, for its health. */
-export async function readHealth(api: KubernetesObjectApi, namespace: string) {
+/** Pods and workloads of a namespace, or of all of them. */
+export async function readHealth(api: KubernetesObjectApi, namespace?: string) {
   const [pods, ...workloads] = await Promise.all([
     list<Pod>(api, "v1", "Pod", namespace),
     ...["Deployment", "StatefulSet", "DaemonSet"].map((kind) => list<Workload>(api, "apps/v1", kind, namespace)),
