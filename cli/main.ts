@@ -111,6 +111,16 @@ export async function main(words: string[]): Promise<number> {
     });
 
   program
+    .command("authority")
+    .description("print the certificate of the site's authority, for clients of the registry to trust")
+    .option("--site <name>", "site file to use: Pulumi.<name>.yaml", "edge")
+    .action(async ({ site }: { site: string }) => {
+      refuseSwallowedFlags("authority");
+      const { printAuthority } = await import("./authority.ts");
+      exitCode = await printAuthority(site);
+    });
+
+  program
     .command("doctor")
     .description(
       "check this machine, and read from the host what the site file does not know yet; but for --break-lease changes nothing",

@@ -26,11 +26,12 @@ export async function generateSecrets(siteName: string): Promise<number> {
   const missing = missingSecrets(before);
   const given = missing.filter(({ generated }) => generated === undefined);
   if (given.length < missing.length) {
-    await write(before, "generated", (site) =>
-      missingSecrets(site).flatMap((spec): Chosen[] =>
-        spec.generated === undefined ? [] : [[spec, generateSecret(spec.generated)]],
-      ),
-    );
+    await write(before, "generated", async (site) => {
+      const chosen = missingSecrets(site).map(async ({ generated, ...spec }): Promise<Chosen[]> =>
+        generated === undefined ? [] : [[spec, await generate(generated, site)]],
+      );
+      return (await Promise.all(chosen)).flat();
+    });
   }
   for (const { name, purpose } of given) {
     say(`${basename(before.file)}: secrets.${name} is still to be given: npm run secrets -- --set ${name}. ${purpose}`);
@@ -59,9 +60,26 @@ export async function setSecret(siteName: string, name: string): Promise<number>
   const value = usable(await unseen(spec.purpose));
   await write(before, "wrote", (site) => {
     refuseAnother(site, spec.name);
-    return [[spec, value]];
+    return Promise.resolve([[spec, value]]);
   });
   return EXIT.success;
+}
+
+async function generate(how: NonNullable<NeededSecret["generated"]>, { settings }: Site): Promise<string> {
+  if (!("key" in how)) {
+    return generateSecret(how);
+  }
+  // Only here: its library takes a while to load.
+  const { createAuthority, createServerKey, createTokenKey, writeAuthority } =
+    await import("../components/certificateAuthority.ts");
+  switch (how.key) {
+    case "authority":
+      return writeAuthority(await createAuthority(settings.site.domain));
+    case "server":
+      return createServerKey();
+    case "token":
+      return createTokenKey();
+  }
 }
 
 function refuseAnother(site: Site, name: NeededSecret["name"]): void {
@@ -80,14 +98,14 @@ function usable(text: string): string {
 }
 
 /** Adds to the site file what `choose` finds for it, when nobody else changes it any more. */
-async function write(before: Site, done: string, choose: (site: Site) => readonly Chosen[]): Promise<void> {
+async function write(before: Site, done: string, choose: (site: Site) => Promise<readonly Chosen[]>): Promise<void> {
   // A stack of the site first: the secrets are encrypted with the salt that it shares with the file.
   const [firstPhase = "1"] = Object.keys(declaredPhases);
   const { toolchain, env } = await openStack(before, stackName(before.name, Number(firstPhase)));
   await alone(before.name, before.file, async () => {
     // Another run may have made them while this one waited.
     const site = openSite(before.name);
-    const chosen = choose(site);
+    const chosen = await choose(site);
     const salt = encryptionSalt(site.file) ?? "";
     addSecrets(site.file, await encrypt(chosen, salt, (extra) => engine(toolchain, { ...env, ...extra })));
     for (const [{ name, purpose }] of chosen) {

@@ -5,5 +5,6 @@
 export const declaredPhases: Readonly<Record<number, { title: string }>> = {
   0: { title: "stabilise" },
   1: { title: "foundation" },
+  3: { title: "high availability" },
   4: { title: "security" },
 };

@@ -56,6 +56,8 @@ export function usesCluster({ phase0, phase1, phase4 }: Site, phase: Phase): boo
       );
     case 1:
       return phase1.harbor !== undefined;
+    case 3:
+      return true;
     case 4:
       return phase4.namespaces.length > 0;
     default:

@@ -1,6 +1,7 @@
 import type { Settings } from "../components/settings/index.ts";
 import { buildPhase0 } from "./phase0Stabilise.ts";
 import { buildPhase1 } from "./phase1Foundation.ts";
+import { buildPhase3 } from "./phase3HighAvailability.ts";
 import { buildPhase4 } from "./phase4Security.ts";
 import type { PhaseOutputs } from "./preparation.ts";
 
@@ -11,5 +12,6 @@ export type BuildPhase = (settings: Settings) => Promise<PhaseOutputs>;
 export const builders: Readonly<Record<number, BuildPhase>> = {
   0: buildPhase0,
   1: buildPhase1,
+  3: buildPhase3,
   4: buildPhase4,
 };

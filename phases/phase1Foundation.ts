@@ -4,12 +4,21 @@ import { DataRoot } from "../components/host/dataRoot.ts";
 import { DiskBenchmark } from "../components/host/diskBenchmark.ts";
 import { DockerDaemon } from "../components/host/dockerDaemon.ts";
 import { EntryPoint } from "../components/host/entryPoint.ts";
-import { K3sRegistries } from "../components/host/k3sRegistries.ts";
 import { LogicalVolume, type LogicalVolumeArgs } from "../components/host/logicalVolume.ts";
 import { MountOptions } from "../components/host/mountOptions.ts";
 import { ReclaimedSpace } from "../components/host/reclaimedSpace.ts";
 import { isKnown, type Settings } from "../components/settings/index.ts";
-import { machineOf, withSite, type PhaseOutputs } from "./preparation.ts";
+import { ownRegistry } from "../components/settings/ownRegistry.ts";
+import {
+  describeRegistry,
+  harborState,
+  refuseOverBudget,
+  registryFolder,
+  registryIdentity,
+  registryOnCluster,
+  registryOnHost,
+} from "./phase1Registry.ts";
+import { machineOf, podSecurityVersion, withSite, type PhaseOutputs } from "./preparation.ts";
 
 // From the seeds: the intervention plan (1.1 to 1.3), the phase 1 plan and report, the go/no-go meeting.
 const WHY = {
@@ -18,8 +27,6 @@ const WHY = {
   dataRoot: "builds on the system disk took over an hour",
   docker:
     "container logs have no limit by default (existing containers keep theirs until they are created again), and a spinning disk is slow with many transfers at once",
-  registries:
-    "images are to come from the private registry, scanned and versioned, over TLS that protects them on the way",
   benchmark: "the plan names the disk as the cause of slow builds, and nobody has measured it",
 };
 
@@ -32,8 +39,12 @@ const WHY = {
  * but for what is protected because it holds data.
  */
 export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
-  return withSite(settings, (host, cluster) => {
-    const { disks, phase1, rootVolume, secrets, site } = settings;
+  return withSite(settings, async (host, cluster, lastOutput) => {
+    const { disks, phase1, rootVolume, site } = settings;
+    const identity = await registryIdentity(settings);
+    if (phase1.registry !== undefined) {
+      refuseOverBudget(settings, phase1.registry);
+    }
     let before: pulumi.Resource = new EntryPoint(
       "entry-point",
       { stack: pulumi.getStack(), machine: machineOf(settings) },
@@ -79,22 +90,12 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
     }
 
     if (phase1.registry !== undefined) {
-      const { registry } = phase1;
-      const authority = isKnown(registry.caCertificate)
-        ? { authority: { file: registry.caFile, certificate: registry.caCertificate } }
-        : {};
-      before = new K3sRegistries(
-        "k3s-registries",
-        {
-          registry: registry.host,
-          user: registry.pullUser,
-          password: secrets.registryPullPassword,
-          why: WHY.registries,
-          ...authority,
-        },
-        host,
-        { dependsOn: before },
-      );
+      before = registryOnHost(settings, phase1.registry, identity, host, before);
+    }
+    const configuration = await harborState(settings, identity, await lastOutput("harborRevision"));
+    const own = ownRegistry(phase1);
+    if (own !== undefined) {
+      before = registryFolder(settings, own, host, before);
     }
 
     // Last, so that nothing else is reading or writing for us.
@@ -121,11 +122,29 @@ export function buildPhase1(settings: Settings): Promise<PhaseOutputs> {
             dependsOn: benchmark ?? before,
           });
 
+    if (own !== undefined && namespace !== undefined) {
+      registryOnCluster(settings, own, identity, configuration, cluster, namespace);
+    }
+    if (phase1.registry !== undefined && pulumi.runtime.isDryRun()) {
+      const text = describeRegistry(
+        settings,
+        phase1.registry,
+        identity,
+        configuration,
+        (await lastOutput("registry")) as string | undefined,
+      );
+      if (text !== "") {
+        void pulumi.log.info(text);
+      }
+    }
+
     return {
       site: site.name,
       rootVolumeBytes: room instanceof LogicalVolume ? room.size : undefined,
       diskBenchmark: benchmark?.report,
       registryNamespace: namespace?.namespace,
+      registry: phase1.registry?.option,
+      harborRevision: configuration?.revision,
     };
   });
 }
@@ -159,7 +178,7 @@ function registryNamespaceArgs(
   return {
     namespace: harbor.namespace,
     podSecurity: harbor.podSecurity,
-    podSecurityVersion: /^v\d+\.\d+/.exec(host.k3sVersion)?.[0] ?? host.k3sVersion,
+    podSecurityVersion: podSecurityVersion(host.k3sVersion),
     quota: {
       requestsCpu: harbor.quota.requestsCpu.text,
       requestsMemory: harbor.quota.requestsMemory.text,

@@ -129,6 +129,11 @@ export function machineOf({ host }: Settings): EntryPointArgs["machine"] {
   return { address: host.address, port: host.ssh.port, ...(isKnown(host.machineId) ? { id: host.machineId } : {}) };
 }
 
+/** The Kubernetes minor version of a K3s, `v1.33`, whose Pod Security Standards are meant: `latest` would change at an upgrade. */
+export function podSecurityVersion(k3sVersion: string): string {
+  return /^v\d+\.\d+/.exec(k3sVersion)?.[0] ?? k3sVersion;
+}
+
 /** Reads this stack's own last outputs, which Pulumi lets every stack read of every other. */
 function keptOutputs(): KeptOutputs {
   const own = new pulumi.StackReference(`${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`);

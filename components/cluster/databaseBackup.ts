@@ -1,5 +1,6 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { resources } from "../podResources.ts";
 import { databaseCronJob } from "./databaseJob.ts";
 import { MANAGED_BY } from "./labels.ts";
 import { DATABASES, databaseJobs, type DatabaseKind } from "./network/jobs.ts";
@@ -38,6 +39,9 @@ interface Kind {
   /** Environment of the script. */
   environment: (host: string, args: DatabaseBackupArgs) => kubernetes.types.input.core.v1.EnvVar[];
 }
+
+/** What a run of a backup takes. */
+export const BACKUP_POD = resources("50m 64Mi", "1 512Mi");
 
 /**
  * A daily backup of a database: whole, checked, read back, and only then under its final name. Fails when any step fails,
@@ -96,8 +100,7 @@ class DatabaseBackup extends pulumi.ComponentResource {
           ...kind.environment(`$(${kind.kind.toUpperCase()}_BACKUP_SERVICE_HOST)`, args),
         ],
         volumes: [{ name: "backups", mountPath: "/backups", source }],
-        requests: { cpu: "50m", memory: "64Mi" },
-        limits: { cpu: "1", memory: "512Mi" },
+        ...BACKUP_POD,
       },
       { parent: this, dependsOn: [database] },
     );

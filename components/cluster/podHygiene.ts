@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { BACKUP_GROUP } from "../backupGroup.ts";
+import { resources } from "../podResources.ts";
 import { MANAGED_BY } from "./labels.ts";
 import { apiServerNode, HYGIENE, hygieneJob } from "./network/jobs.ts";
 import { jobNetworkPolicy } from "./networkPolicy.ts";
@@ -49,6 +50,9 @@ const RULES = [
   { apiGroups: [""], resources: ["pods/log"], verbs: ["get"] },
   { apiGroups: ["apps"], resources: ["replicasets"], verbs: ["get", "list", "delete"] },
 ];
+
+/** What a run of the job takes. */
+export const HYGIENE_POD = resources("20m 64Mi", "500m 192Mi");
 
 /**
  * A job that clears away pods that ended, old ReplicaSets and leftovers, in namespaces that are named. What a pod was and has
@@ -129,8 +133,7 @@ export class PodHygiene extends pulumi.ComponentResource {
         ],
         serviceAccount: HYGIENE,
         deadline: DEADLINE,
-        requests: { cpu: "20m", memory: "64Mi" },
-        limits: { cpu: "500m", memory: "192Mi" },
+        ...HYGIENE_POD,
       },
       { parent: this, dependsOn: [script, account, ...rights, network] },
     );

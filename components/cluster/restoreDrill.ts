@@ -1,5 +1,6 @@
 import type * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { resources } from "../podResources.ts";
 import { databaseCronJob } from "./databaseJob.ts";
 import { type DatabaseKind, jobPods } from "./network/jobs.ts";
 import { jobNetworkPolicy } from "./networkPolicy.ts";
@@ -18,6 +19,9 @@ export interface RestoreDrillArgs {
   /** Kubernetes quantity: room on the node's disk for what is restored. */
   scratch: string;
 }
+
+/** What a trial of restoring takes: a server of its own, and what compares. */
+export const DRILL_POD = resources("50m 128Mi", "1 1Gi");
 
 /**
  * The proof that the newest backup is one: it is restored into a server of its own, which nobody else can reach and which is
@@ -52,8 +56,7 @@ export class RestoreDrill extends pulumi.ComponentResource {
           { name: "backups", mountPath: "/evidence", source, subPath: "drills" },
           { name: "scratch", mountPath: "/scratch", source: { emptyDir: { sizeLimit: args.scratch } } },
         ],
-        requests: { cpu: "50m", memory: "128Mi" },
-        limits: { cpu: "1", memory: "1Gi" },
+        ...DRILL_POD,
       },
       { parent: this },
     );

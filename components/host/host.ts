@@ -1,8 +1,8 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Secret } from "../settings/values/secret.ts";
+import { secretInput } from "../secretInput.ts";
 import { sha256 } from "./bundle.ts";
-import { unknownValue } from "./connection.ts";
 import type { Observation } from "./observation.ts";
 import { ENTRY_POINT } from "./paths.ts";
 import type { ItemPlan, PlanReport, Reason, Restart } from "./plan.ts";
@@ -136,8 +136,8 @@ function history(name: string, { state }: ItemPlan, observation: Observation): s
 
 function withContent(parameters: Parameters, content: Content): pulumi.Input<string> {
   const render = (text: string): string => renderParameters({ ...parameters, sha256: sha256(text) }, text);
-  if (content === undefined) {
-    return pulumi.secret(unknownValue());
+  if (content === undefined || content instanceof Secret) {
+    return secretInput(content?.map(render));
   }
-  return content instanceof Secret ? pulumi.secret(content.map(render).reveal()) : render(content);
+  return render(content);
 }

@@ -14,8 +14,8 @@ export interface K3sRegistriesArgs extends Reason {
   user: string;
   /** Its password, undefined as long as nobody knows it; ends up in the state encrypted and on the host in a file only root can read. */
   password: Secret | undefined;
-  /** The registry's certificate authority: PEM text, and where it is kept on the host. */
-  authority?: { file: string; certificate: string };
+  /** The registry's certificate authority: where it is kept on the host, and its PEM text, undefined as long as nobody knows it. */
+  authority?: { file: string; certificate: string | undefined };
 }
 
 /**

@@ -11,6 +11,8 @@ export const RESTARTS: Readonly<Record<string, Restart>> = {
   k3s: { service: "K3s", seconds: 490, meanwhile: "no API server; pods stay up" },
   // kubelet.sh: as k3s, and 60 s more until the kubelet runs with every value.
   "k3s-kubelet": { service: "K3s", seconds: 550, meanwhile: "no API server; pods stay up" },
+  // serviceLb.sh: as k3s, and 120 s more until every service has an address.
+  "k3s-servicelb": { service: "K3s", seconds: 610, meanwhile: "no API server; pods stay up" },
   // journald.sh: systemctl restart 60 s, then 60 s to answer.
   journald: { service: "journald", seconds: 120, meanwhile: "systemd holds what is logged" },
 };

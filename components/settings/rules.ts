@@ -3,10 +3,14 @@ import { NotParsed } from "./draft.ts";
 import { type Fault, nearest } from "./faults.ts";
 import { flowRules } from "./flowRules.ts";
 import { OBSERVER } from "../host/paths.ts";
+import { CHART_JOB, HARBOR_VOLUMES, harborTakes } from "../harborShape.ts";
+import { shareOf, sum, type Share } from "../podResources.ts";
+import { ownRegistry } from "./ownRegistry.ts";
 import { isKnown } from "./schema/build.ts";
 import { fault, type Rule, type Told } from "./rule.ts";
 import { contains, overlap } from "./values/address.ts";
 import { imageSlug } from "./values/image.ts";
+import { memory } from "./values/quantity.ts";
 import { diskHolding } from "./values/repository.ts";
 import { formatBytes } from "./values/size.ts";
 
@@ -64,6 +68,11 @@ const rules: readonly Rule[] = [
   mountOptionsAreForTheRootVolume,
   benchmarkedDisksExist,
   registryIsInTheDomain,
+  registryHasANamespace,
+  registryDiskIsAnother,
+  registryAccountsDiffer,
+  registryVolumesFitTheQuota,
+  harborFitsItsQuota,
   poolIsOnTheNetwork,
   poolIsFree,
   poolIsOutsideTheCluster,
@@ -543,6 +552,82 @@ function* registryIsInTheDomain({ site, phase1 }: Told) {
   const host = phase1.registry?.host;
   if (host === undefined || isIn(site.domain, host)) return;
   yield fault(["phase1", "registry", "host"], host, `is not in the site's domain, \`site.domain\` ${site.domain}`);
+}
+
+function* registryHasANamespace({ phase1 }: Told) {
+  const own = ownRegistry(phase1);
+  if (own === undefined || phase1.harbor !== undefined) return;
+  yield fault(["phase1", "registry", "option"], own.option, "needs `phase1.harbor`, the namespace that it is in");
+}
+
+function* registryDiskIsAnother({ disks, rootVolume, phase0, phase1 }: Told) {
+  const name = ownRegistry(phase1)?.disk;
+  if (name === undefined) return;
+  const path = ["phase1", "registry", "disk"];
+  if (disks[name] === undefined) yield noSuchDisk(path, name, disks);
+  else if (name === rootVolume.disk) yield fault(path, name, "is the disk of /, which images would fill up again");
+  else if (name === phase0.backups.disk) {
+    yield fault(path, name, "is the disk of the backups: one dead disk would take images and backups");
+  } else if (disks[name].mount === undefined) {
+    yield fault(path, name, "has no `mount` under `disks`; give it one or choose a disk that has");
+  }
+}
+
+function* registryAccountsDiffer({ phase1 }: Told) {
+  const own = ownRegistry(phase1);
+  if (own === undefined) return;
+  const path = ["phase1", "registry"];
+  if (own.pushUser === own.pullUser) {
+    yield fault([...path, "pushUser"], own.pushUser, "is `pullUser` too: what K3s has must not be able to push");
+  }
+  if (own.option !== "harbor") return;
+  for (const which of ["pullUser", "pushUser"] as const) {
+    if (/^robot\$[a-z0-9](?:[._-]?[a-z0-9])*$/.test(own[which])) continue;
+    yield fault([...path, which], own[which], "is no robot account of Harbor; write it like `robot$k3s`");
+  }
+}
+
+function* registryVolumesFitTheQuota({ phase1 }: Told) {
+  const own = ownRegistry(phase1);
+  if (own === undefined || phase1.harbor === undefined) return;
+  const others = own.option === "harbor" ? Object.values(HARBOR_VOLUMES) : [];
+  const { claims, storage } = phase1.harbor.quota;
+  const sizes = [own.size.value, ...others.map(({ size }) => memory.read(size).value)];
+  const wanted = sizes.reduce((sum, each) => sum + each, 0);
+  if (sizes.length > claims) {
+    const reason = `is less than the ${sizes.length} volumes of \`phase1.registry\``;
+    yield fault(["phase1", "harbor", "quota", "claims"], claims, reason);
+  }
+  if (wanted > storage.value) {
+    const reason = `makes ${formatBytes(wanted)} with the other volumes, more than \`phase1.harbor.quota.storage\`, ${storage.text}`;
+    yield fault(["phase1", "registry", "size"], own.size.text, reason);
+  }
+}
+
+function* harborFitsItsQuota({ phase1 }: Told) {
+  const { registry, harbor } = phase1;
+  if (harbor === undefined || registry?.option !== "harbor") return;
+  const takes = harborTakes();
+  const [requests, limits] = (["requests", "limits"] as const).map((kind) =>
+    // The job that installs it runs beside it.
+    sum([takes[kind], shareOf(CHART_JOB[kind])]),
+  ) as [Share, Share];
+  const wanted = {
+    requestsCpu: requests.cpu,
+    requestsMemory: requests.memory,
+    limitsCpu: limits.cpu,
+    limitsMemory: limits.memory,
+  };
+  for (const [name, least] of Object.entries(wanted) as [keyof typeof wanted, number][]) {
+    const given = harbor.quota[name];
+    if (given.value >= least) continue;
+    const needed = name.endsWith("Cpu") ? cores(least) : formatBytes(least);
+    yield fault(
+      ["phase1", "harbor", "quota", name],
+      given.text,
+      `is less than the ${needed} that Harbor and its installation need`,
+    );
+  }
 }
 
 function* poolIsOnTheNetwork({ network, phase3 }: Told) {

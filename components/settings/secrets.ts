@@ -12,31 +12,137 @@ export interface SecretSpec {
   /** First phase that uses it. */
   readonly phase: 0 | 1 | 2 | 3 | 4 | 5;
   /** What of a site file uses it; see `neededSecrets`. */
-  readonly use: "registry" | "backupCopy" | "backupCopyInBucket";
+  readonly use: SecretUse;
   /** How it is made; undefined for one that somebody else makes, and gives us. */
-  readonly generated?: Generated;
+  readonly generated?: GeneratedText | GeneratedKey;
 }
 
-export interface Generated {
+export type SecretUse = "registry" | "ownRegistry" | "harbor" | "replication" | "backupCopy" | "backupCopyInBucket";
+
+/** A password. */
+export interface GeneratedText {
   /** Characters. */
   readonly length: number;
   /** Each class has at least one character in it. */
   readonly alphabet: readonly [string, ...string[]];
 }
 
+/** A private key; see components/certificateAuthority.ts. */
+export interface GeneratedKey {
+  readonly key: "authority" | "server" | "token";
+}
+
 const lower = "abcdefghijklmnopqrstuvwxyz";
 const upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const digits = "0123456789";
+
+/** 32 characters of 62 are 190 bits. Harbor wants 8 to 128 of an account's, with a capital, a small letter and a digit. */
+function password<const N extends number>(length: N) {
+  return { length, alphabet: [lower, upper, digits] as const } satisfies GeneratedText;
+}
 
 /** Every secret there is. A new one needs no more than a line here. */
 export const secretSpecs = [
   {
     name: "registryPullPassword",
-    purpose: "Password of the registry account that K3s pulls images with; set it as that account's secret in Harbor.",
+    purpose:
+      "Password of the registry account that K3s pulls images with; a registry that is not ours must be told of it.",
     phase: 1,
     use: "registry",
-    // Harbor wants 8 to 128 characters with a capital, a small letter and a digit for a robot's secret.
-    generated: { length: 32, alphabet: [lower, upper, digits] },
+    generated: password(32),
+  },
+  {
+    name: "registryPushPassword",
+    purpose: "Password of the registry account that CI pushes images with.",
+    phase: 1,
+    use: "ownRegistry",
+    generated: password(32),
+  },
+  {
+    name: "siteAuthority",
+    purpose:
+      "The site's certificate authority, with its private key. Every client trusts it: made anew, it is told to all of them again.",
+    phase: 1,
+    use: "ownRegistry",
+    generated: { key: "authority" },
+  },
+  {
+    name: "registryServerKey",
+    purpose: "Private key that the registry proves itself by.",
+    phase: 1,
+    use: "ownRegistry",
+    generated: { key: "server" },
+  },
+  {
+    name: "registryHttpSecret",
+    purpose: "Key that the registry signs the state of an upload with.",
+    phase: 1,
+    use: "ownRegistry",
+    generated: password(16),
+  },
+  {
+    name: "harborAdminPassword",
+    purpose: "Password of Harbor's administrator, `admin`.",
+    phase: 1,
+    use: "harbor",
+    generated: password(32),
+  },
+  {
+    name: "harborSecretKey",
+    purpose:
+      "Key that Harbor encrypts what it is told of other registries with. It never changes: without it a backup of its database is not whole.",
+    phase: 1,
+    use: "harbor",
+    // Exactly 16, and so are those below where the chart says so: values.yaml of goharbor/harbor-helm 1.19.
+    generated: password(16),
+  },
+  {
+    name: "harborDatabasePassword",
+    purpose: "Password of Harbor's database.",
+    phase: 1,
+    use: "harbor",
+    generated: password(32),
+  },
+  {
+    name: "harborRegistryPassword",
+    purpose: "Password by which Harbor reaches the registry in it.",
+    phase: 1,
+    use: "harbor",
+    generated: password(32),
+  },
+  {
+    name: "harborCoreSecret",
+    purpose: "Secret by which the parts of Harbor know its core.",
+    phase: 1,
+    use: "harbor",
+    generated: password(16),
+  },
+  {
+    name: "harborJobSecret",
+    purpose: "Secret by which the parts of Harbor know its job service.",
+    phase: 1,
+    use: "harbor",
+    generated: password(16),
+  },
+  {
+    name: "harborXsrfKey",
+    purpose: "Key that protects Harbor's pages from forged requests.",
+    phase: 1,
+    use: "harbor",
+    generated: password(32),
+  },
+  {
+    name: "harborTokenKey",
+    purpose: "Private key that Harbor signs the tokens of its registry with.",
+    phase: 1,
+    use: "harbor",
+    generated: { key: "token" },
+  },
+  {
+    name: "replicationPassword",
+    purpose: "Password of the account that images are copied to another registry with, as that one gives it.",
+    phase: 1,
+    use: "replication",
   },
   {
     name: "backupCopyPassword",
@@ -44,8 +150,7 @@ export const secretSpecs = [
       "Password that the copy of the backups is encrypted with. KEEP IT WHERE YOU KEEP PASSWORDS, OUTSIDE THE MACHINE: without it nobody can ever read the copy.",
     phase: 0,
     use: "backupCopy",
-    // 190 bits.
-    generated: { length: 32, alphabet: [lower, upper, digits] },
+    generated: password(32),
   },
   {
     name: "backupCopyAccessKey",
@@ -64,7 +169,7 @@ export const secretSpecs = [
 export type SecretName = (typeof secretSpecs)[number]["name"];
 
 /** A new value for a secret, from the system's random numbers. */
-export function generateSecret({ alphabet, length }: Generated): string {
+export function generateSecret({ alphabet, length }: GeneratedText): string {
   const all = alphabet.join("");
   for (;;) {
     const value = Array.from({ length }, () => all.charAt(randomInt(all.length))).join("");

@@ -1,4 +1,5 @@
 import { deepFreeze, type DeepReadonly } from "./draft.ts";
+import { ownRegistry } from "./ownRegistry.ts";
 import { isKnown } from "./schema/build.ts";
 import { project, type Sections } from "./schema/index.ts";
 import type { Phase } from "./stackName.ts";
@@ -24,6 +25,9 @@ export interface UnknownFact {
 export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFact[] {
   const { host, cluster, network, disks, policies, phase0, phase1, phase4 } = sections;
   const written = new Set(phase === undefined || phase === 1 ? writtenDisks(phase1) : []);
+  const needsNode = [...(backedUp(phase0).length > 0 ? [0] : []), ...(ownRegistry(phase1) === undefined ? [] : [1])];
+  // MetalLB must not give out an address that something else has.
+  const needsPool = phase === undefined || phase === 3;
   const facts: (UnknownFact & { value: unknown })[] = [
     {
       value: host.machineId,
@@ -40,25 +44,25 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       blocks: "up",
     },
     {
-      value: backedUp(phase0).length > 0 ? cluster.node : "(nothing on the cluster needs it)",
+      value: needsNode.length > 0 ? cluster.node : "(nothing on the cluster needs it)",
       key: "cluster.node",
       what: "Name of the machine's node in Kubernetes",
       howToFind: "kubectl get nodes",
-      blocks: phase === undefined || phase === 0 ? ("up" as const) : ("nothing" as const),
+      blocks: phase === undefined || needsNode.includes(phase) ? ("up" as const) : ("nothing" as const),
     },
     {
       value: network.gateway,
       key: "network.gateway",
       what: "Router of the local network",
       howToFind: "ip route show default",
-      blocks: "nothing",
+      blocks: needsPool ? "up" : "nothing",
     },
     {
       value: network.dhcpRange,
       key: "network.dhcpRange",
       what: "Addresses that the router gives out by DHCP",
       howToFind: "the router's own pages, under DHCP",
-      blocks: "nothing",
+      blocks: needsPool ? "up" : "nothing",
     },
     ...Object.entries(disks).map(([name, disk]) => ({
       value: disk.serial,
@@ -92,10 +96,13 @@ export function unknownFacts(sections: Told, phase?: Phase): readonly UnknownFac
       blocks: "nothing" as const,
     })),
     {
-      value: phase1.registry?.caCertificate ?? "(no registry, no authority)",
+      value:
+        phase1.registry?.option === "external"
+          ? phase1.registry.caCertificate
+          : "(no registry, or the site's authority)",
       key: "phase1.registry.caCertificate",
       what: "Certificate authority of the private registry",
-      howToFind: "comes with Harbor: `ca.crt` of the secret that its ingress serves",
+      howToFind: "ask whoever runs it",
       blocks: "nothing",
     },
     ...(phase === undefined || phase === 4 ? usedAddresses(phase4) : []).map(([name, value]) => ({

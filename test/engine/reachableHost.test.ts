@@ -269,7 +269,7 @@ describe("a secret that somebody has", () => {
     expect(await set("backupPassword", "x")).toMatchObject({
       code: 2,
       stderr: expect.stringContaining(
-        "there is no such secret; choose registryPullPassword, backupCopyPassword,",
+        "there is no such secret; choose registryPullPassword, registryPushPassword,",
       ) as string,
     });
     for (const value of ["\n", "two\nlines", " around\u001b"]) {

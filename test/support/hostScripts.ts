@@ -104,6 +104,7 @@ export function scratchHost(stubs = ""): ScratchHost {
         TWISTERLAB_EDGE_STATE: at("state"),
         TWISTERLAB_EDGE_RUN: folder,
         TWISTERLAB_EDGE_FSTAB: at("fstab"),
+        TWISTERLAB_EDGE_HOSTS: at("hosts"),
         TWISTERLAB_EDGE_UNITS: at("units"),
         ...env,
       },

@@ -28,8 +28,19 @@ backup_folder_make() {
   read_params item mount path group
   need item mount path group
   need_commands python3 mountpoint findmnt lsblk realpath
-  local mount=${PARAM[mount]} path=${PARAM[path]} group=${PARAM[group]} holding record errors
+  local mount=${PARAM[mount]} path=${PARAM[path]} group=${PARAM[group]} record errors
   [[ $group =~ ^[1-9][0-9]*$ ]] || refuse "'$group' is not the number of a group"
+  is_on_disk_of_its_own "$path" "$mount" "a backup there goes with what it was made of"
+  record=$(item_folder "${PARAM[item]}")
+  errors=$(python3 -c "$MAKE_BACKUP_FOLDER" "$path" "$group" "$BACKUP_MARK" 2>&1) || fail "$path could not be made: ${errors##*$'\n'}"
+  keep "$record/folder" <<< "$path"
+  say "$path is as wanted"
+}
+
+# is_on_disk_of_its_own PATH MOUNT OTHERWISE: the folder is below the mount point of a disk that / is not on; what is said
+# otherwise is why it should be.
+is_on_disk_of_its_own() {
+  local path=$1 mount=$2 holding
   [[ $path == "$mount"/* ]] || refuse "$path is not below $mount"
   # Also where only a part of it is there yet.
   [[ $(realpath --canonicalize-missing -- "$path") == "$path" ]] || refuse "$path is another folder: a symbolic link is in it, or it is not written out"
@@ -37,23 +48,19 @@ backup_folder_make() {
   # Where several are mounted over each other, each is told.
   holding=$(mount_of "$path" | tail -n 1)
   [[ $holding == "$mount" ]] || refuse "$path is on $holding, not on $mount"
-  has_disks_of_its_own "$mount"
-  record=$(item_folder "${PARAM[item]}")
-  errors=$(python3 -c "$MAKE_BACKUP_FOLDER" "$path" "$group" "$BACKUP_MARK" 2>&1) || fail "$path could not be made: ${errors##*$'\n'}"
-  keep "$record/folder" <<< "$path"
-  say "$path is as wanted"
+  has_disks_of_its_own "$mount" "$3"
 }
 
-# has_disks_of_its_own MOUNT: it is another file system than /, and none of its disks is one of /'s.
+# has_disks_of_its_own MOUNT OTHERWISE: it is another file system than /, and none of its disks is one of /'s.
 has_disks_of_its_own() {
-  [[ $(device_of "$1") != "$(device_of /)" ]] || refuse "$1 is the file system of /: a backup there goes with what it was made of"
+  [[ $(device_of "$1") != "$(device_of /)" ]] || refuse "$1 is the file system of /: $2"
   local own system shared
   own=$(disks_of "$1")
   [[ -n $own ]] || refuse "$1 is not on a disk of this host that could be told"
   system=$(disks_of /)
   [[ -n $system ]] || refuse "the disk of / could not be told"
   shared=$(comm -12 <(printf '%s\n' "$own") <(printf '%s\n' "$system"))
-  [[ -z $shared ]] || refuse "$1 is on ${shared//$'\n'/ }, a disk of /: a backup there goes with what it was made of"
+  [[ -z $shared ]] || refuse "$1 is on ${shared//$'\n'/ }, a disk of /: $2"
 }
 
 device_of() { stat --format=%d -- "$1"; }

@@ -13,6 +13,7 @@ readonly ENTRY=/usr/local/sbin/twisterlab-edge
 readonly STATE=${TWISTERLAB_EDGE_STATE:-/var/lib/twisterlab-edge}
 readonly RUN=${TWISTERLAB_EDGE_RUN:-/run}
 readonly FSTAB=${TWISTERLAB_EDGE_FSTAB:-/etc/fstab}
+readonly HOSTS=${TWISTERLAB_EDGE_HOSTS:-/etc/hosts}
 readonly UNITS=${TWISTERLAB_EDGE_UNITS:-/etc/systemd/system}
 
 declare -A PARAM=()

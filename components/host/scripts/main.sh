@@ -70,6 +70,8 @@ perform() {
     "reclaim-space run") reclaim_space_run ;;
     "mount-options put") mount_options_put ;;
     "mount-options undo") mount_options_undo ;;
+    "hosts-entry put") hosts_entry_put ;;
+    "hosts-entry undo") hosts_entry_undo ;;
     "data-root move") data_root_move ;;
     "data-root undo") data_root_undo ;;
     "disk-benchmark run") disk_benchmark_run ;;
@@ -82,6 +84,7 @@ perform() {
     "build-benchmark run") build_benchmark_run ;;
     "build-benchmark forget") build_benchmark_forget ;;
     "backup-folder make") backup_folder_make ;;
+    "registry-folder make") registry_folder_make ;;
     "backup-copy prepare") backup_copy_prepare ;;
     "backup-copy forget") backup_copy_forget ;;
     "leave "*) leave "$2" ;;

@@ -80,6 +80,7 @@ state = sys.argv[1]
 open_paths = [
     "/etc/docker/daemon.json",
     "/etc/fstab",
+    "/etc/hosts",
     "/etc/logrotate.conf",
     "/etc/systemd/journald.conf",
     "/etc/systemd/journald.conf.d/zz-twisterlab-edge.conf",
@@ -99,6 +100,7 @@ open_paths = [
     "/etc/logrotate.d/twisterlab-edge-backup",
     "/etc/sudoers.d/twisterlab-edge",
     "/etc/rancher/k3s/config.yaml.d/50-twisterlab-edge.yaml",
+    "/etc/rancher/k3s/config.yaml.d/51-twisterlab-edge-servicelb.yaml",
     "/var/lib/twisterlab-edge-observer/.ssh/authorized_keys",
 ]
 open_globs = [
@@ -109,6 +111,7 @@ open_globs = [
     "/etc/systemd/system/logrotate.timer.d/*.conf",
     "/etc/systemd/system/twisterlab-edge-*",
     "/etc/rancher/k3s/*.crt",
+    "/etc/docker/certs.d/*/ca.crt",
 ]
 closed_paths = ["/etc/rancher/k3s/registries.yaml", "/etc/rancher/k3s/config.yaml"]
 closed_paths += [state + "/backup-copy/settings", state + "/backup-copy/id_ed25519"]

@@ -1,10 +1,25 @@
 import * as z from "zod";
 
+import { harborChart } from "../values/chart.ts";
+import { taggedImage } from "../values/image.ts";
 import { caCertificate } from "../values/key.ts";
-import { dnsLabel, hostName, hostPath, registryUser } from "../values/name.ts";
+import { dnsLabel, hostName, hostPath, registryUrl, registryUser } from "../values/name.ts";
 import { cpu, memory } from "../values/quantity.ts";
+import { harborSchedule } from "../values/schedule.ts";
 import { size } from "../values/size.ts";
-import { choice, count, expectedVariant, fact, flag, keysOfOthers, list, object, text, textOrNumber } from "./build.ts";
+import {
+  choice,
+  count,
+  expectedVariant,
+  fact,
+  flag,
+  keysOfOthers,
+  list,
+  named,
+  object,
+  text,
+  textOrNumber,
+} from "./build.ts";
 
 const growth = {
   size: text(size, "Size of the root volume afterwards: absolute, so that a second run changes nothing."),
@@ -71,6 +86,84 @@ const dataRoot = z
   )
   .meta({ description: `A folder that moves to another disk. ${aboutFormat}` });
 
+const registryAccess = {
+  host: text(hostName, "Host name of the registry; K3s speaks https to it."),
+  pullUser: text(registryUser, "Account that K3s pulls with; its password is `secrets.registryPullPassword`."),
+  caFile: text(hostPath, "Where the authority's certificate stands on the host."),
+};
+const ownRegistry = {
+  pushUser: text(registryUser, "Account that CI pushes with; its password is `secrets.registryPushPassword`.").prefault(
+    "robot$ci",
+  ),
+  disk: text(
+    dnsLabel,
+    "Disk that its data is on, by its name under `disks`; neither that of / nor that of the backups.",
+  ),
+  size: text(memory, "Room that Kubernetes is told of for the images.").prefault("40Gi"),
+};
+const severities = ["none", "low", "medium", "high", "critical"] as const;
+const roles = ["projectAdmin", "maintainer", "developer", "guest", "limitedGuest"] as const;
+const project = object("A project: a group of repositories with rules of its own.", {
+  public: flag("Whether everybody may pull from it, without an account.").default(false),
+  scanOnPush: flag("Whether each image is scanned when it is pushed.").default(true),
+  preventFrom: choice(
+    "Severity of a vulnerability from which on an image is not given out; `none`: each is.",
+    severities,
+  ).default("critical"),
+  keep: count("Images of each repository that stay, those pushed last; the others go.", 1, 1000).default(20),
+  members: named("Users of Harbor and what they may do in it.", registryUser, choice("Role.", roles)).default({}),
+});
+const harborKeys = {
+  version: text(harborChart, "Version of Harbor's chart.").prefault("1.19.4"),
+  projects: named("Projects that are there, by their names; others are left alone.", dnsLabel, project).prefault({
+    twisterlab: {},
+  }),
+  retention: text(harborSchedule, "When images that are not kept go, in UTC.").prefault("0 0 1 * * 0"),
+  garbageCollection: text(
+    harborSchedule,
+    "When what no image needs any more is cleared from the disk, in UTC: after `retention`.",
+  ).prefault("0 0 3 * * 0"),
+  replication: object("Registry that all images are copied to.", {
+    url: text(registryUrl, "Where it is."),
+    user: text(registryUser, "Account there; its password is `secrets.replicationPassword`."),
+    schedule: text(harborSchedule, "When it is done, in UTC.").prefault("0 0 5 * * *"),
+  }).exactOptional(),
+};
+const distributionKeys = { image: text(taggedImage, "Image of the registry.").prefault("registry:3.0.0") };
+const externalKeys = {
+  caCertificate: fact(caCertificate, "Certificate authority of the registry; while unknown, the system's are trusted."),
+};
+const registryKeys = {
+  harbor: Object.keys({ ...registryAccess, ...ownRegistry, ...harborKeys }),
+  distribution: Object.keys({ ...registryAccess, ...ownRegistry, ...distributionKeys }),
+  external: Object.keys({ ...registryAccess, ...externalKeys }),
+};
+const aboutRegistry =
+  "What serves it: `harbor` on this cluster, `distribution`, a plain registry on this cluster, or `external`, somebody else.";
+const registry = z
+  .discriminatedUnion(
+    "option",
+    [
+      object(
+        "Harbor, on this cluster, with the site's certificate authority.",
+        { option: z.literal("harbor"), ...registryAccess, ...ownRegistry, ...harborKeys },
+        keysOfOthers("option", "harbor", registryKeys),
+      ),
+      object(
+        "A plain registry of the CNCF's distribution, on this cluster, with the site's certificate authority.",
+        { option: z.literal("distribution"), ...registryAccess, ...ownRegistry, ...distributionKeys },
+        keysOfOthers("option", "distribution", registryKeys),
+      ),
+      object(
+        "A registry that this program does not make.",
+        { option: z.literal("external").optional().default("external"), ...registryAccess, ...externalKeys },
+        keysOfOthers("option", "external", registryKeys),
+      ),
+    ],
+    { error: expectedVariant(Object.keys(registryKeys), aboutRegistry) },
+  )
+  .meta({ description: `The private registry that K3s pulls from. ${aboutRegistry}` });
+
 export const phase1 = object("Phase 1, foundation.", {
   storage,
   dataRoots: list("Folders that move to another disk; none when left out.", dataRoot, 0).default([]),
@@ -94,19 +187,11 @@ export const phase1 = object("Phase 1, foundation.", {
       .meta({ description: "Further keys that stand in daemon.json today and must stay, as they stand there." })
       .exactOptional(),
   }).exactOptional(),
-  registry: object("The private registry that K3s pulls from.", {
-    host: text(hostName, "Host name of the registry; K3s speaks https to it."),
-    pullUser: text(registryUser, "Account that K3s pulls with; its password is `secrets.registryPullPassword`."),
-    caFile: text(hostPath, "Where the authority's certificate stands on the host."),
-    caCertificate: fact(
-      caCertificate,
-      "Certificate authority of the registry; while unknown, the system's are trusted.",
-    ),
-  }).exactOptional(),
+  registry: registry.exactOptional(),
   diskBenchmark: object("Read speed of the disks, measured and recorded.", {
     disks: list("Disks, by their names under `disks`.", text(dnsLabel, "Disk.")),
   }).exactOptional(),
-  harbor: object("Namespace that Harbor moves into.", {
+  harbor: object("Namespace of the registry that this program makes.", {
     namespace: text(dnsLabel, "Name of the namespace."),
     podSecurity: choice("Pod security standard that is enforced.", ["privileged", "baseline", "restricted"]),
     quota: object("Most that the namespace may take.", {

@@ -46,7 +46,7 @@ export const ipRange: Notation<IpRange> = {
   read: (text) => {
     const [first = "", last = "", ...rest] = text.split("-").map((part) => part.replaceAll(" ", ""));
     if (rest.length > 0 || !isAddress(first) || !isAddress(last)) {
-      throw new Refusal("is not a range of IP addresses; write it like `192.168.0.100-192.168.0.110`");
+      throw new Refusal(rangeHint(text.trim()));
     }
     const [from, to] = [parseCidr(first), parseCidr(last)];
     if (from.version !== to.version) throw new Refusal("mixes an IPv4 and an IPv6 address");
@@ -54,6 +54,14 @@ export const ipRange: Notation<IpRange> = {
     return { first, last, text: `${first}-${last}` };
   },
 };
+
+function rangeHint(text: string): string {
+  if (isAddress(text)) return `is one address; write it as first and last, like \`${text}-${text}\``;
+  if (ipaddr.isValidCIDR(text)) {
+    return "is a network; write its first and last address, like `192.168.0.100-192.168.0.110`";
+  }
+  return "is not a range of IP addresses; write it like `192.168.0.100-192.168.0.110`";
+}
 
 /** Whether two of: address, network, range have an address in common. */
 export function overlap(one: string | IpRange, other: string | IpRange): boolean {

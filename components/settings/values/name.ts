@@ -70,6 +70,22 @@ export const userName = word("a user's name", ["twister"], "[a-z_][a-z0-9_-]{0,3
 /** A user of the registry; Harbor's robot accounts begin with `robot$`. */
 export const registryUser = word("a registry user's name", ["robot$k3s"], String.raw`[A-Za-z0-9][\w.+$@-]*`);
 
+/** Another registry, by https: scheme and host, perhaps a port, nothing else. */
+export const registryUrl: Notation<string> = {
+  what: "the URL of a registry",
+  examples: ["https://registry.example.org"],
+  pattern: String.raw`https://[^/\s@]+`,
+  read: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol !== "https:" || url.origin !== text) {
+      throw new Refusal("is not the URL of a registry; write it like `https://registry.example.org`, without a user", {
+        withhold: true,
+      });
+    }
+    return text;
+  },
+};
+
 /** An LVM volume group or logical volume. */
 export const lvmName = word("a volume's name", ["ubuntu-vg"], String.raw`[A-Za-z0-9_+.][\w+.-]*`, { longest: 127 });
 

@@ -11,12 +11,14 @@ const VERBS = [
   "data-root move",
   "disk-benchmark run",
   "host-file put",
+  "hosts-entry put",
   "k3s-image import",
   "log-rotation put",
   "logical-volume grow",
   "mount-options put",
   "observer-account put",
   "reclaim-space run",
+  "registry-folder make",
   "volume-group add-disk",
 ];
 

@@ -37,6 +37,7 @@ const TYPES = ["twisterlab:host:MountOptions", "twisterlab:host:DataRoot"];
 function restarts({ type, inputs }: Resource): boolean {
   if (TYPES.includes(type)) return true;
   return (
-    type === "twisterlab:host:HostFile" && ["docker", "k3s", "k3s-kubelet"].includes(inputs.at("activate").text() ?? "")
+    type === "twisterlab:host:HostFile" &&
+    ["docker", "k3s", "k3s-kubelet", "k3s-servicelb"].includes(inputs.at("activate").text() ?? "")
   );
 }

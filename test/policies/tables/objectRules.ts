@@ -1,4 +1,4 @@
-import type { Plain, Table } from "../table.ts";
+import { put, type Change, type Plain, type Table } from "../table.ts";
 import { cronJob, deployment, networkPolicy, object, pod, service } from "./objects.ts";
 
 const one = (make: () => Plain) => () => [make()];
@@ -411,11 +411,15 @@ export const objects: Record<string, Table> = {
     base: one(namespace),
     refused: {
       "the lowest level": ['metadata.labels["pod-security.kubernetes.io/enforce"]', "privileged"],
+      "the lowest level for another chart": forMetalLb({ chart: "harbor" }),
+      "the lowest level for MetalLB, unreported": forMetalLb({ audit: "privileged" }),
+      "the lowest level for MetalLB and a pod of ours": forMetalLb({ beside: "Deployment" }),
       "whatever version": ['metadata.labels["pod-security.kubernetes.io/enforce-version"]', "latest"],
       "a version with something after it": ['metadata.labels["pod-security.kubernetes.io/enforce-version"]', "v1.33.6"],
     },
     accepted: {
       "the highest level": ['metadata.labels["pod-security.kubernetes.io/enforce"]', "restricted"],
+      "the lowest level for MetalLB": forMetalLb({}),
       "what is no namespace": become(service),
       "a patch": become(() => object("core/v1", "NamespacePatch", "x", {})),
     },
@@ -620,4 +624,19 @@ export const objects: Record<string, Table> = {
 /** Changes the second resource of a stack. */
 function put1(stack: Plain[], fields: Record<string, unknown>): void {
   Object.assign(stack[1]?.inputs ?? {}, fields);
+}
+
+/** A namespace of the lowest level with a chart in it, and something beside that. */
+function forMetalLb({ chart = "metallb", audit = "restricted", beside = "ConfigMap" }): Change {
+  return (stack) => {
+    const [at] = stack;
+    if (at === undefined) return;
+    put(at.inputs, 'metadata.labels["pod-security.kubernetes.io/enforce"]', "privileged");
+    put(at.inputs, 'metadata.labels["pod-security.kubernetes.io/warn"]', "restricted");
+    put(at.inputs, 'metadata.labels["pod-security.kubernetes.io/audit"]', audit);
+    const { name } = at.inputs["metadata"] as { name: string };
+    const inside = { metadata: { namespace: name } };
+    stack.push(object("helm.cattle.io/v1", "HelmChart", "chart", { ...inside, spec: { chart } }));
+    stack.push(object("v1", beside, "beside", inside));
+  };
 }

@@ -7,6 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ClusterApi } from "../../../components/cluster/clusterApi.ts";
 import { Ownership, STACK } from "../../../components/cluster/ownership.ts";
+import { kubeconfigFor } from "../../support/kubeconfig.ts";
 import { record } from "../../support/mocks.ts";
 
 /** Objects of a cluster by the path of their API, with their annotations. */
@@ -75,12 +76,7 @@ beforeEach(async () => {
 function wanting(takeOver: string[] = [], timeout = 30, type = "kubernetes:batch/v1:CronJob"): Ownership {
   const { port } = server.address() as AddressInfo;
   const kubeconfigFile = join(folder, "kubeconfig");
-  const entries = {
-    clusters: [{ name: "a", cluster: { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true } }],
-    users: [{ name: "a", user: {} }],
-  };
-  const context = { contexts: [{ name: "a", context: { cluster: "a", user: "a" } }], "current-context": "a" };
-  writeFileSync(kubeconfigFile, JSON.stringify({ apiVersion: "v1", kind: "Config", ...entries, ...context }));
+  writeFileSync(kubeconfigFile, kubeconfigFor(`http://127.0.0.1:${port}`));
   const ownership = new Ownership({ stack: "edge-phase-0", api: new ClusterApi(kubeconfigFile, timeout), takeOver });
   declare(ownership, { name: "redis-drill", namespace: "twisterlab" }, type);
   return ownership;

@@ -3,10 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createAuthority, createServerKey, writeAuthority } from "../../../components/certificateAuthority.ts";
+import { secretSpecs } from "../../../components/settings/secrets.ts";
+import { parseSite } from "../../../components/settings/site.ts";
+import { RULES } from "../../../policies/rules/index.ts";
+import { verdictsOf } from "../../policies/judging.ts";
 import { loadSettings } from "../../../components/settings/index.ts";
 import { declaredPhases } from "../../../phases/catalogue.ts";
 import { builders } from "../../../phases/index.ts";
-import { FROZEN_SITE_FILE, record, siteConfig, type Program } from "../../support/mocks.ts";
+import { FROZEN_SITE_FILE, record, siteConfig, type Program, type RecordedResource } from "../../support/mocks.ts";
 import { generateKey } from "../../support/sshServer.ts";
 
 type Config = Record<string, Record<string, unknown>>;
@@ -180,6 +185,113 @@ describe("choices of phase 1", () => {
     for (const { inputs } of commands) {
       expect(inputs["connection"]).toBe("[secret]");
     }
+  });
+});
+
+describe("a registry of our own", () => {
+  const AUTHORITY = createAuthority("twisterlab.local");
+  const KEY = createServerKey();
+
+  /** What stands in a site file for a registry of our own, with all of its secrets. */
+  async function own(option: "harbor" | "distribution", change: (config: Config) => void = () => undefined) {
+    vi.stubEnv("PULUMI_CONFIG_SECRET_KEYS", '["twisterlab-edge:secrets"]');
+    const secrets = Object.fromEntries(
+      secretSpecs.map(({ name, ...spec }) => [name, "generated" in spec ? `A-secret-of-${name}` : ""]),
+    );
+    Object.assign(secrets, { siteAuthority: writeAuthority(await AUTHORITY), registryServerKey: KEY });
+    const config = edge((all) => {
+      phase1(all)["registry"] = {
+        option,
+        host: "harbor.twisterlab.local",
+        pullUser: "robot$k3s",
+        caFile: "/etc/rancher/k3s/registry-ca.crt",
+        disk: "ai-storage",
+      };
+      Object.assign(all["twisterlab-edge:cluster"] as object, { node: "edgeserver" });
+      all["twisterlab-edge:secrets"] = secrets;
+      change(all);
+    });
+    return config;
+  }
+
+  /** What the policy pack refuses of what was declared for it. */
+  function refused(resources: RecordedResource[], config: Record<string, string>): string[] {
+    const values = Object.fromEntries(
+      Object.entries(config).map(([key, value]) => [key, JSON.parse(value) as unknown]),
+    );
+    const site = parseSite({ ...values, "twisterlab-edge:secrets": {} }, { file: "Pulumi.edge.yaml" });
+    const onCluster = resources.filter(({ type }) => type.startsWith("kubernetes:"));
+    return RULES.filter(({ level }) => level === "mandatory").flatMap((rule) =>
+      verdictsOf(rule, onCluster, { site, now: new Date() }).map(({ message }) => `${rule.name} ${message}`),
+    );
+  }
+
+  test.each(["harbor", "distribution"] as const)("%s is declared as its golden file says", async (option) => {
+    const config = await own(option);
+    const { resources } = await build({ config });
+    const text = JSON.stringify(
+      resources.filter(({ type, parent = "" }) =>
+        /registry|harbor|docker-authority/.test(`${type} ${parent}`.toLowerCase()),
+      ),
+      null,
+      2,
+    );
+    // What is different in each run: keys are drawn.
+    const [certificate] = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(
+      writeAuthority(await AUTHORITY),
+    ) ?? [""];
+    const lines = certificate.split("\n").map((line) => JSON.stringify(line).slice(1, -1));
+    const frozen = lines
+      .reduce((all, line) => (line.startsWith("-") ? all : all.replaceAll(line, "(base64)")), text)
+      .replaceAll(kubeconfigFile, "(kubeconfig)")
+      .replaceAll(/sha256: [0-9a-f]{64}/g, "sha256: (digest)");
+    await expect(`${frozen}\n`).toMatchFileSnapshot(`__golden__/phase1.${option}.json`);
+    expect(text).not.toContain("A-secret-of");
+    expect(text).not.toContain("PRIVATE KEY");
+  });
+
+  test("says what the machine has for it, until when its certificate is valid, and what becomes of the one before", async () => {
+    const { messages } = await build({ config: await own("harbor"), outputs: { registry: "distribution" } });
+    const [{ text } = { text: "" }] = messages;
+    expect(text).toContain("The registry was `distribution` and is to be `harbor`. Nothing is deleted");
+    expect(text).toMatch(
+      /has a certificate of the site's authority until \d{4}-\d\d-\d\d; from \d{4}-\d\d-\d\d on, up renews it/,
+    );
+    expect(text).toContain("all together");
+    expect(messages).toHaveLength(2);
+  });
+
+  test("is refused, in the preview too, where the machine has no room for it", async () => {
+    const config = await own("harbor", (all) => {
+      Object.assign(all["twisterlab-edge:host"] as object, { capacity: { threads: 4, memory: "12 GB" } });
+    });
+    await expect(build({ config })).rejects.toThrow(
+      /no room for `phase1.registry.option` harbor:\n {2}- 14.05 GiB of memory may be used[^]*all together/,
+    );
+  });
+
+  test("with an authority that is none is one sentence", async () => {
+    const config = await own("harbor", (all) => {
+      Object.assign(all["twisterlab-edge:secrets"] as object, { siteAuthority: "not-a-real-key" });
+    });
+    await expect(build({ config })).rejects.toThrow(
+      /^secrets\.siteAuthority is no certificate authority of `npm run secrets`$/,
+    );
+  });
+
+  test("waits for its secrets in the preview, and shows the rest", async () => {
+    const config = await own("harbor", (all) => {
+      all["twisterlab-edge:secrets"] = {};
+    });
+    const { resources, messages } = await build({ config });
+    expect(resources.find(({ name }) => name === "harbor-chart")).toBeDefined();
+    expect(messages.at(-1)?.text).toContain("secrets.harborSecretKey: Key that Harbor encrypts");
+  });
+
+  test.each(["harbor", "distribution"] as const)("%s passes the policy pack", async (option) => {
+    const config = await own(option);
+    const { resources } = await build({ config });
+    expect(refused(resources, config)).toEqual([]);
   });
 });
 

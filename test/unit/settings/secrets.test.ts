@@ -36,6 +36,23 @@ describe("a site needs", () => {
     expect(needed("as-recorded")).toEqual(["registryPullPassword"]);
   });
 
+  test("what the registry needs that it makes", () => {
+    const distribution = [
+      "registryPullPassword",
+      "registryPushPassword",
+      "siteAuthority",
+      "registryServerKey",
+      "registryHttpSecret",
+    ];
+    const harbor = ["Admin", "Secret", "Database", "Registry", "Core", "Job", "Xsrf", "Token"];
+    expect(needed("registry-distribution")).toEqual(distribution);
+    expect(needed("registry-harbor").slice(0, 5)).toEqual(distribution);
+    expect(needed("registry-harbor").slice(5)).toEqual([
+      ...harbor.map((each) => expect.stringMatching(`^harbor${each}(Password|Key|Secret)$`) as string),
+      "replicationPassword",
+    ]);
+  });
+
   test("a password for the copy of its backups", () => {
     expect(needed("copy-by-ssh", 0)).toEqual(["backupCopyPassword"]);
     expect(needed("copy-on-disk", 0)).toEqual(["backupCopyPassword"]);
@@ -43,7 +60,7 @@ describe("a site needs", () => {
 
   test("the bucket's keys for a copy in one, which nobody can generate", () => {
     expect(needed("copy-in-bucket", 0)).toEqual(["backupCopyPassword", "backupCopyAccessKey", "backupCopySecretKey"]);
-    const made = secretSpecs.filter((spec) => "generated" in spec).map(({ name }) => name);
-    expect(made).toEqual(["registryPullPassword", "backupCopyPassword"]);
+    const given = secretSpecs.filter((spec) => !("generated" in spec)).map(({ name }) => name);
+    expect(given).toEqual(["replicationPassword", "backupCopyAccessKey", "backupCopySecretKey"]);
   });
 });

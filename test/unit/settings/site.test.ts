@@ -58,11 +58,13 @@ describe("facts that are not known yet", () => {
 
   test("no `up` starts without knowing the machine", () => {
     for (const phase of phases.filter((each) => each > 0)) {
-      expect(blocking("as-recorded", phase)).toEqual(always);
+      // MetalLB must not give out an address that something else has.
+      const pool = phase === 3 ? ["network.gateway", "network.dhcpRange"] : [];
+      expect(blocking("as-recorded", phase)).toEqual([...always, ...pool]);
     }
     // The backups' disk is bound to a node.
     expect(blocking("as-recorded", 0)).toEqual([...always, "cluster.node"]);
-    expect(blocking("as-recorded")).toEqual([...always, "cluster.node"]);
+    expect(blocking("as-recorded")).toEqual([...always, "cluster.node", "network.gateway", "network.dhcpRange"]);
     expect(blocking("sparse", 0)).toEqual(always);
   });
 
