@@ -121,6 +121,19 @@ export async function main(words: string[]): Promise<number> {
     });
 
   program
+    .command("charts")
+    .description(
+      "render: make of the charts what Helm would, by their own schemas and our policies; 30: refused as unsafe",
+    )
+    .argument("<what>", "render", parseChartsVerb)
+    .option(...SITE)
+    .action(async (_: "render", { site }: { site: string }) => {
+      refuseSwallowedFlags("charts");
+      const { renderCharts } = await import("./charts.ts");
+      exitCode = await renderCharts(site);
+    });
+
+  program
     .command("doctor")
     .description(
       "check this machine, and read from the host what the site file does not know yet; but for --break-lease changes nothing",
@@ -155,6 +168,13 @@ function parsePhase(word: string): number {
 function parseDatabase(word: string): DatabaseKind {
   if (word !== "postgres" && word !== "redis") {
     throw new InvalidArgumentError("Backups are made of postgres and of redis.");
+  }
+  return word;
+}
+
+function parseChartsVerb(word: string): "render" {
+  if (word !== "render") {
+    throw new InvalidArgumentError("Charts can be rendered.");
   }
   return word;
 }

@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { HARBOR_CONTAINERS, HARBOR_VOLUMES } from "../harborShape.ts";
 import { sha256 } from "../host/bundle.ts";
 import type { Secret } from "../settings/values/secret.ts";
-import { HelmChart, type ChartValues } from "./helmChart.ts";
+import { HelmChart, type Chart, type ChartValues } from "./helmChart.ts";
 import { htpasswdLine } from "./htpasswd.ts";
 import { localVolume } from "./localVolume.ts";
 import {
@@ -84,12 +84,7 @@ export class Harbor extends pulumi.ComponentResource {
     const chart = new HelmChart(
       name,
       {
-        name: RELEASE,
-        namespace,
-        chart: "harbor",
-        repository: REPOSITORY,
-        version,
-        values: harborValues(host, digestOf(texts)),
+        ...harborChart(args, digestOf(texts)),
         secrets: [{ name: `${RELEASE}-values`, keys: ["values.yaml"], digest: digestOf({ values }) }],
         timeout: STARTUP,
         kubeconfigFile: args.kubeconfigFile,
@@ -99,6 +94,19 @@ export class Harbor extends pulumi.ComponentResource {
     this.installed = chart.installed;
     this.registerOutputs({});
   }
+}
+
+/** What Helm is to install. @param secrets as of its values. */
+export function harborChart(args: Pick<HarborArgs, "namespace" | "version" | "host">, secrets: string): Chart {
+  const { namespace, version, host } = args;
+  return {
+    name: RELEASE,
+    namespace,
+    chart: "harbor",
+    repository: REPOSITORY,
+    version,
+    values: harborValues(host, secrets),
+  };
 }
 
 /**
@@ -195,7 +203,12 @@ function secretTexts({ secrets, httpSecret }: HarborArgs): Record<string, Secret
 
 /** The one secret that the chart takes from nowhere but its values. */
 function databaseValues({ databasePassword }: HarborSecrets): Secret | undefined {
-  return databasePassword?.map((password) => stringify({ database: { internal: { password } } }));
+  return databasePassword?.map((password) => stringify(databaseValue(password)));
+}
+
+/** In the shape of the chart's values. */
+export function databaseValue(password: string): ChartValues {
+  return { database: { internal: { password } } };
 }
 
 /** Another text for every other content, which it does not tell. */

@@ -21,7 +21,8 @@ export interface ValuesSecret {
   digest: string;
 }
 
-export interface HelmChartArgs {
+/** A chart, as `helm template` needs it too. */
+export interface Chart {
   /** Name of the release, and of the HelmChart. */
   name: string;
   /** Namespace of the HelmChart, its job, its release and its Secrets. It must be there. */
@@ -34,6 +35,9 @@ export interface HelmChartArgs {
   version: string;
   /** Values without a secret among them. */
   values: ChartValues;
+}
+
+export interface HelmChartArgs extends Chart {
   /** What goes over them. */
   secrets?: readonly ValuesSecret[];
   /** Seconds that Helm may take, images and all. */

@@ -1,7 +1,7 @@
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { METALLB_CONTAINERS } from "../metalLbShape.ts";
-import { HelmChart, type ChartValues } from "./helmChart.ts";
+import { HelmChart, type Chart, type ChartValues } from "./helmChart.ts";
 import { MANAGED_BY } from "./labels.ts";
 import { awaitMetalLb } from "./metalLbReady.ts";
 
@@ -66,12 +66,7 @@ export class MetalLb extends pulumi.ComponentResource {
     const chart = new HelmChart(
       name,
       {
-        name: RELEASE,
-        namespace,
-        chart: "metallb",
-        repository: REPOSITORY,
-        version: args.version,
-        values: metalLbValues(),
+        ...metalLbChart(args),
         timeout: INSTALLATION,
         kubeconfigFile,
       },
@@ -104,6 +99,11 @@ export class MetalLb extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
+}
+
+/** What Helm is to install. */
+export function metalLbChart({ namespace, version }: Pick<MetalLbArgs, "namespace" | "version">): Chart {
+  return { name: RELEASE, namespace, chart: "metallb", repository: REPOSITORY, version, values: metalLbValues() };
 }
 
 /** Values of MetalLB's chart 0.16 (its values.yaml). What is not here has a default that fits. */

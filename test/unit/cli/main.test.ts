@@ -48,11 +48,16 @@ describe("a wrong call is one sentence and exit code 2", () => {
     [["preview", "1", "-C", "/tmp"], "-C: the phase and --site choose"],
     [["preview", "1", "--config-file=x.yaml"], "--config-file=x.yaml: the phase and --site choose"],
     [["preview", "1", "--config", "twisterlab-edge:x=1"], "--config: Pulumi would write it into the file"],
+    [["charts"], "missing required argument 'what'"],
+    [["charts", "install"], "Charts can be rendered."],
     [["review", "9"], "The plan has the phases 0 to 5."],
     [["review", "1", "--stack=other"], "--stack=other: the phase and --site choose stack and site file"],
     [["up", "1", "--plan", "x.json"], "--plan: `npm run review` keeps a plan by its hash"],
     [["destroy", "1", "--strict"], "--strict: `npm run review` keeps a plan by its hash"],
-    [["preview", "5"], "phase 5 is not declared yet; declared: 0 (stabilise), 1 (foundation), 3 (high availability), 4 (security)"],
+    [
+      ["preview", "5"],
+      "phase 5 is not declared yet; declared: 0 (stabilise), 1 (foundation), 3 (high availability), 4 (security)",
+    ],
     [["up", "1", "--site", "nowhere"], "no site file Pulumi.nowhere.yaml in "],
     [["up", "1", "--site", "../x"], "a site is named with lower-case letters"],
   ])("%j", async (words, sentence) => {
